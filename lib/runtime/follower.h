@@ -1,0 +1,59 @@
+/* The subscriber's half of a lossless ledger, as a plain state machine without sockets.
+ *
+ * It keeps the next position wanted, and says of each record what to do with it, so that each position is
+ * applied once, in order, whatever was lost, repeated or came late. Positions compare as (epoch, pos).
+ *
+ *   CATCHING_UP: the SUB socket is left unread; ranges are asked for by `replay`, `credit` records at a time,
+ *                until an answer reaches the owner's head. Then LIVE.
+ *   LIVE:        the SUB is read; what it repeats is skipped; a hole sends it back to CATCHING_UP.
+ */
+#ifndef SLUICE_RUNTIME_FOLLOWER_H
+#define SLUICE_RUNTIME_FOLLOWER_H
+
+#include "lib/base/clock.h"
+#include "proto/message.h"
+
+enum follower_state { FOLLOWER_CATCHING_UP, FOLLOWER_LIVE };
+
+enum follower_verdict {
+    FOLLOW_APPLY,    /* apply it: it is the next one */
+    FOLLOW_SKIP,     /* had before */
+    FOLLOW_HOLE,     /* something is missing before it: do not apply; replay is due */
+    FOLLOW_ROLLBACK, /* a new epoch whose base is below what was applied: what is past rollback_pos never was;
+                        drop it, rebuild, then offer the record again */
+    FOLLOW_FOREIGN   /* an older epoch, or not this stream: ignore */
+};
+
+struct follower {
+    char stream[16];
+    enum follower_state state;
+    uint64_t epoch;        /* of the last record applied; 0 = none */
+    uint64_t next_pos;     /* first position wanted */
+    uint64_t synced_pos;   /* the owner's, from beats and replies: durable only at or below it */
+    uint64_t head_pos;     /* the owner's, last heard of */
+    uint64_t rollback_pos; /* with FOLLOW_ROLLBACK: last position that still holds */
+    bool asked;            /* a replay request is under way */
+    int64_t asked_mono_ns; /* since when */
+    uint64_t applied, skipped, holes, rollbacks, lost; /* counters; lost: positions the journal no longer had */
+};
+
+/* epoch and pos of the last record already held (0, 0 = nothing). Starts CATCHING_UP. */
+void follower_init(struct follower *f, const char *stream, uint64_t epoch, uint64_t pos);
+
+/* What to do with a record, live or replayed. On APPLY the position has moved on. */
+enum follower_verdict follower_on_record(struct follower *f, const struct envelope *env);
+
+/* The end of a replay answer. Returns true when a range below first_pos is gone for good: then gap holds it,
+ * and the follower has moved past it. */
+bool follower_on_replayed(struct follower *f, const struct replayed *r, struct gap *gap);
+
+/* A beat of the owner: may show a hole at the tail (head above what was applied). */
+void follower_on_beat(struct follower *f, const struct envelope *env, const struct beat *beat);
+
+/* True, and a request, when one is due: catching up and none under way for retry_ns. */
+bool follower_wants(struct follower *f, struct now now, int64_t retry_ns, uint32_t credit, struct replay *out);
+
+/* LIVE and nothing known to be missing. */
+bool follower_current(const struct follower *f);
+
+#endif

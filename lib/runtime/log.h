@@ -1,0 +1,23 @@
+/* Log lines through a ring that never blocks the caller: key=value text, or JSON. Lines are formatted into a
+ * fixed ring and written to stderr and to the log file by log_flush, which the loop calls when it is idle and
+ * at exit. A line equal in format and level to the one before it within a second is counted, not repeated
+ * ("repeated=17"). When the ring is full the newest lines are dropped and counted ("dropped=3").
+ */
+#ifndef SLUICE_RUNTIME_LOG_H
+#define SLUICE_RUNTIME_LOG_H
+
+#include "lib/base/status.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* service: name in each line. path: file to append to, or NULL for stderr only. level and format as in the
+ * config ("info", "text"). E_IO. */
+int log_open(const char *service, const char *path, const char *level, const char *format);
+void log_flush(void);
+void log_close(void);
+
+/* event: a short constant ("started", "book-stale"); then printf-style key=value pairs:
+ *   log_line(LOG_WARN, "book-stale", "symbol=%s reason=%s", symbol, reason); */
+void log_line(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
