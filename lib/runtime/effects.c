@@ -1,0 +1,138 @@
+#include "lib/runtime/effects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int outbox_open(struct outbox *o, uint32_t capacity)
+{
+    memset(o, 0, sizeof *o);
+    /* One slot more than the capacity: the spare that an overflowing core writes into. */
+    o->messages = calloc(capacity + 1, sizeof *o->messages);
+    o->effects = calloc((size_t)capacity * 2, sizeof *o->effects);
+    o->capacity = capacity;
+    if (!o->messages || !o->effects) {
+        outbox_close(o);
+        return E_FULL;
+    }
+    return OK;
+}
+
+void outbox_close(struct outbox *o)
+{
+    free(o->messages);
+    free(o->effects);
+    memset(o, 0, sizeof *o);
+}
+
+bool outbox_has_room(const struct outbox *o)
+{
+    return o->n_messages + OUTBOX_PER_INPUT_MAX <= o->capacity &&
+           o->n_effects + 2 * OUTBOX_PER_INPUT_MAX <= 2 * o->capacity;
+}
+
+struct message *outbox_message(struct outbox *o, enum message_type type)
+{
+    struct message *m = &o->messages[o->n_messages];
+    if (o->n_messages < o->capacity)
+        o->n_messages++;
+    else
+        o->overflows++;
+    message_init(m, type);
+    return m;
+}
+
+static void add(struct outbox *o, struct effect effect)
+{
+    if (effect.message < o->capacity && o->n_effects < 2 * o->capacity)
+        o->effects[o->n_effects++] = effect;
+}
+
+void outbox_add(struct outbox *o, enum effect_kind kind, const struct message *m, enum peer peer)
+{
+    add(o, (struct effect){.kind = kind, .peer = peer, .message = (uint32_t)(m - o->messages)});
+}
+
+void outbox_sync(struct outbox *o)
+{
+    add(o, (struct effect){.kind = EFFECT_SYNC});
+}
+
+void outbox_timer(struct outbox *o, int64_t market_ns)
+{
+    add(o, (struct effect){.kind = EFFECT_TIMER, .at_ns = market_ns});
+}
+
+struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type, struct now now)
+{
+    struct message *m = outbox_message(o, type);
+    memcpy(m->env.stream, head->stream, sizeof m->env.stream);
+    m->env.epoch = head->epoch;
+    m->env.pos = ++head->pos;
+    m->env.time_out = now.utc_ns;
+    outbox_add(o, EFFECT_APPEND, m, PEER_NONE);
+    outbox_add(o, EFFECT_PUBLISH, m, PEER_NONE);
+    return m;
+}
+
+/* An append that is buffered is counted, so that after a failed write nothing is appended twice. */
+static int write_appends(struct outbox *o, const struct devices *d)
+{
+    for (; o->appended < o->n_effects; o->appended++) {
+        const struct effect *e = &o->effects[o->appended];
+        if (e->kind != EFFECT_APPEND || !d->append)
+            continue;
+        int status = d->append(d->ctx, &o->messages[e->message]);
+        if (status)
+            return status;
+        o->unwritten = true;
+    }
+    if (o->unwritten && d->write) {
+        int status = d->write(d->ctx);
+        if (status)
+            return status;
+    }
+    o->unwritten = false;
+    return OK;
+}
+
+static int run_one(const struct effect *e, const struct message *m, const struct devices *d)
+{
+    switch (e->kind) {
+    case EFFECT_APPEND:
+        return OK;
+    case EFFECT_SYNC:
+        return d->sync ? d->sync(d->ctx) : OK;
+    case EFFECT_PUBLISH:
+        if (d->publish)
+            (void)d->publish(d->ctx, m);
+        return OK;
+    case EFFECT_SEND:
+        if (d->send)
+            (void)d->send(d->ctx, e->peer, m);
+        return OK;
+    case EFFECT_STORE:
+        return d->store ? d->store(d->ctx, m) : OK;
+    case EFFECT_COMMIT:
+        return d->commit ? d->commit(d->ctx, m) : OK;
+    case EFFECT_TIMER:
+        if (d->timer)
+            d->timer(d->ctx, e->at_ns);
+        return OK;
+    }
+    return OK;
+}
+
+int effects_run(struct outbox *o, const struct devices *d)
+{
+    int status = write_appends(o, d);
+    if (status)
+        return status;
+    for (; o->next < o->n_effects; o->next++) {
+        const struct effect *e = &o->effects[o->next];
+        status = run_one(e, &o->messages[e->message], d);
+        if (status)
+            return status;
+    }
+    o->n_messages = o->n_effects = o->next = o->appended = 0;
+    return OK;
+}
