@@ -35,17 +35,19 @@ struct drops {
     char last[96]; /* of the last drop: message and field, the value, what was expected */
 };
 
-/* Packs a message. Returns its length, or 0 when it does not fit into cap, or has an unknown type or a
- * list count out of bounds. MESSAGE_BYTES_MAX is enough for every message. */
+/* Packs a message. What it packs, codec_decode accepts. Returns its length, or 0 when the message does not fit
+ * into cap, or holds what the dictionary does not allow: an unknown type, a list count, an exponent or an enum
+ * out of bounds, a text without its NUL. A text is cut at the first byte that is not UTF-8 (a sentence cut to a
+ * field's size in mid-character loses that character only). MESSAGE_BYTES_MAX is enough for every message. */
 size_t codec_encode(const struct message *m, void *out, size_t cap);
 
-struct decoder; /* reusable memory for reading; allocates nothing once warm */
+struct decoder; /* reusable memory for reading, enough for every frame: decoding never allocates */
 struct decoder *decoder_new(void); /* NULL when out of memory */
 void decoder_destroy(struct decoder **self);
 
-/* Reads one message. On anything but a well-formed message of a known type it returns false and counts the
+/* Reads one message. Its struct is all zero where nothing was sent. On anything but a well-formed message of a known type it returns false and counts the
  * reason in `drops` (never NULL); `out` is then unspecified. Unknown trailing fields of data messages are
- * ignored. No input crashes it, and none makes it allocate more than a fixed multiple of len. */
+ * ignored. No input crashes it, and none makes it allocate. */
 bool codec_decode(struct decoder *self, const void *bytes, size_t len, struct message *out, struct drops *drops);
 
 #endif

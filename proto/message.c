@@ -126,6 +126,14 @@ const struct record_kind *const *record_kinds(void)
     return all_records;
 }
 
+uint32_t count_of_fields(const struct field *fields)
+{
+    uint32_t n = 0;
+    while (fields[n].name)
+        n++;
+    return n;
+}
+
 const struct field *record_field(const struct record_kind *record, const char *name)
 {
     for (const struct field *f = record->fields(); f->name; f++)
@@ -140,6 +148,14 @@ const char *enum_text(const struct enum_kind *kind, int number)
         if (v->number == number)
             return v->text;
     return "?";
+}
+
+bool enum_listed(const struct enum_kind *kind, int64_t number)
+{
+    for (const struct enum_value *v = kind->values; v->text; v++)
+        if (v->number == number)
+            return true;
+    return false;
 }
 
 int enum_number(const struct enum_kind *kind, const char *text)
@@ -160,4 +176,79 @@ void message_copy(struct message *to, const struct message *from)
 {
     const struct message_kind *kind = message_kind(from->env.type);
     memcpy(to, from, offsetof(struct message, inst) + (kind ? kind->body->size : 0));
+}
+
+const char *hop_text(enum hop hop)
+{
+    static const char *const texts[HOP_COUNT] = {"feed_out", "strategy_in", "strategy_out", "risk_in",
+                                                 "risk_out", "exec_in",     "exec_out",     "exec_fill"};
+    return (unsigned)hop < HOP_COUNT ? texts[hop] : "?";
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------- */
+
+/* Bytes of a plain value of a kind. */
+static size_t value_size(enum field_kind kind)
+{
+    switch (kind) {
+    case FIELD_U32:
+    case FIELD_I32:
+    case FIELD_ENUM:
+        return 4;
+    case FIELD_BOOL:
+    case FIELD_EXP:
+        return 1;
+    case FIELD_MONEY:
+        return sizeof(money);
+    default:
+        return 8;
+    }
+}
+
+static bool record_equal(const struct field *fields, const char *a, const char *b);
+
+static bool list_equal(const struct field *f, const char *a, const char *b)
+{
+    uint32_t count;
+    if (memcmp(a + f->count_offset, b + f->count_offset, sizeof(count)) != 0)
+        return false;
+    memcpy(&count, a + f->count_offset, sizeof(count));
+    for (uint32_t i = 0; i < count && i < f->max; i++) {
+        size_t at = f->offset + (size_t)i * f->size;
+        if (!record_equal(f->record->fields(), a + at, b + at))
+            return false;
+    }
+    return true;
+}
+
+static bool record_equal(const struct field *fields, const char *a, const char *b)
+{
+    for (const struct field *f = fields; f->name; f++) {
+        const void *x = a + f->offset;
+        const void *y = b + f->offset;
+        bool equal;
+        if (f->kind == FIELD_LIST)
+            equal = list_equal(f, a, b);
+        else if (f->kind == FIELD_STR)
+            equal = strncmp(x, y, f->size) == 0;
+        else if (f->kind == FIELD_DEC)
+            equal = ((const struct dec *)x)->m == ((const struct dec *)y)->m &&
+                    ((const struct dec *)x)->exp == ((const struct dec *)y)->exp;
+        else
+            equal = memcmp(x, y, value_size(f->kind)) == 0;
+        if (!equal)
+            return false;
+    }
+    return true;
+}
+
+bool message_equal(const struct message *a, const struct message *b)
+{
+    const struct envelope *x = &a->env;
+    const struct envelope *y = &b->env;
+    const struct message_kind *kind = message_kind(x->type);
+    return kind && x->type == y->type && strncmp(x->stream, y->stream, sizeof(x->stream)) == 0 &&
+           x->epoch == y->epoch && x->seq == y->seq && x->pos == y->pos && x->time_out == y->time_out &&
+           memcmp(&x->trace, &y->trace, sizeof(x->trace)) == 0 &&
+           record_equal(kind->body->fields(), (const char *)&a->inst, (const char *)&b->inst);
 }

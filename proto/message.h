@@ -89,6 +89,9 @@ enum hop {
     HOP_COUNT
 };
 
+/* "feed_out", "strategy_in", ...; "?" for a number that is none. */
+const char *hop_text(enum hop hop);
+
 /* The market tick that caused a message. All zero where there was none. */
 struct trace {
     int64_t venue_time;     /* the venue's own time, ns UTC */
@@ -172,11 +175,16 @@ const struct message_kind *const *message_kinds(void);
 const struct enum_kind *const *enum_kinds(void);
 const struct record_kind *const *record_kinds(void);
 
+/* How many fields stand before the closing one. */
+uint32_t count_of_fields(const struct field *fields);
+
 /* The field of a name; NULL where the record has none. */
 const struct field *record_field(const struct record_kind *record, const char *name);
 
 /* The text of an enum's number; "?" where it has none. */
 const char *enum_text(const struct enum_kind *kind, int number);
+
+bool enum_listed(const struct enum_kind *kind, int64_t number);
 
 /* The number of an enum's text; -1 where it has none. */
 int enum_number(const struct enum_kind *kind, const char *text);
@@ -192,6 +200,10 @@ void message_init(struct message *m, enum message_type type);
 
 /* Copies one message: the envelope and as many bytes of the body as its type has. */
 void message_copy(struct message *to, const struct message *from);
+
+/* Compares what goes over the wire: padding, list entries behind the count and bytes behind a text's NUL do
+ * not matter. */
+bool message_equal(const struct message *a, const struct message *b);
 
 #include "proto/dictionary_none.h"
 #endif
