@@ -8,7 +8,7 @@
 
 #include "proto/message.h"
 
-enum { TOPIC_MAX = 96 };
+enum { TOPIC_MAX = 128 };
 
 /* Writes the topic of a message and a NUL; returns its length (without NUL). */
 size_t topic_of(const struct message *m, char out[TOPIC_MAX]);

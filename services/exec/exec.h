@@ -1,0 +1,59 @@
+/* The hand: a core without input and output that follows risk's ledger, turns each accepted decision into a
+ * basket of orders, and keeps the basket whole. It owns exec's ledger: orders, fills, baskets, balances,
+ * adjustments.
+ *
+ * A basket is journaled whole before its first order is sent; each order before it is sent. The client id is a
+ * function of the decision: account, risk epoch, position, leg, attempt.
+ */
+#ifndef SLUICE_SERVICES_EXEC_H
+#define SLUICE_SERVICES_EXEC_H
+
+#include "lib/market/view.h"
+#include "lib/runtime/config.h"
+#include "lib/runtime/effects.h"
+#include "venues/orders.h"
+
+struct exec;
+
+struct exec_options {
+    const struct config *config; /* outlive the core */
+    const struct view *view;
+    const char *run;
+    uint64_t boot_id;
+};
+
+struct exec *exec_new(const struct exec_options *options); /* NULL: out of memory */
+void exec_destroy(struct exec **self);
+
+/* One record of its own ledger, in order: rebuilds, never acts. */
+void exec_apply(struct exec *self, const struct message *record);
+
+/* Begins a life under a new epoch: writes epoch and session; orders that were open become Unknown, to be asked for
+ * (EFFECT_SEND of the order in state Unknown to PEER_VENUE is the question). */
+void exec_start(struct exec *self, uint64_t epoch, struct now now, struct outbox *out);
+
+/* A market message touched instrument `index`: books the start balances of a new one's currencies (paper). */
+void exec_on_market(struct exec *self, int index, struct now now, struct outbox *out);
+
+/* A record of risk's ledger, each once, in order. Orders leave as EFFECT_SEND to PEER_VENUE. */
+void exec_on_risk(struct exec *self, const struct message *m, struct now now, struct outbox *out);
+
+/* A venue's report: late, repeated and unknown ones are normal input. */
+void exec_on_report(struct exec *self, const struct order_report *report, struct now now, struct outbox *out);
+
+/* Deadlines of baskets: after all inputs of the wake-up. */
+void exec_on_time(struct exec *self, struct now now, struct outbox *out);
+
+/* drain, stop (writes the closing session record). */
+enum control_code exec_on_control(struct exec *self, enum control_verb verb, const char *arg, struct now now,
+                                  struct outbox *out);
+
+/* Metrics: orders, orders_open, fills, baskets, baskets_open, parked, net cash ..., risk_epoch, risk_pos applied. */
+void exec_status(const struct exec *self, struct reply *reply);
+
+/* Epoch and position of the last record of risk's ledger that was applied, for exec's beat. */
+void exec_upstream(const struct exec *self, uint64_t *epoch, uint64_t *pos);
+uint32_t exec_open_baskets(const struct exec *self);
+const struct ledger_head *exec_head(const struct exec *self);
+
+#endif

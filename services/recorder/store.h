@@ -1,0 +1,51 @@
+/* Where the recorder's rows go: SQLite or Postgres behind one table of functions, with the same tables and the
+ * same meaning. Table and column names follow from the dictionary: table NAME for message NAME (plural: see
+ * store_schema.c), keyed (run, stream, epoch, pos); lists have a table of their own, TABLE_LIST, keyed with the
+ * index of the item as well. Money, prices and quantities are exact: NUMERIC in Postgres, TEXT in SQLite.
+ *
+ * Rows and position are one transaction: store_commit succeeds only if the position stored for (run, reader,
+ * stream) is the one expected, so a second recorder fails (E_STATE) instead of doubling.
+ */
+#ifndef SLUICE_SERVICES_STORE_H
+#define SLUICE_SERVICES_STORE_H
+
+#include "lib/base/status.h"
+#include "proto/message.h"
+
+enum { STORE_ERROR_MAX = 256 };
+
+struct store;
+
+/* sink "sqlite": target is a file; "postgres": a libpq connection string. Creates the tables when absent.
+ * E_IO (not reachable: try again), E_REFUSED, with words in error. */
+int store_open(const char *sink, const char *target, struct store **out, char error[STORE_ERROR_MAX]);
+void store_close(struct store **self);
+
+/* Position last stored of a stream: 0, 0 when none. */
+int store_position(struct store *self, const char *run, const char *stream, uint64_t *epoch, uint64_t *pos);
+
+/* Adds the rows of one ledger message to the open transaction (begins one when there is none). */
+int store_add(struct store *self, const char *run, const struct message *m);
+
+/* Last best prices of an instrument, replacing the ones before: what open positions are marked to. */
+int store_mark(struct store *self, const char *run, const struct book *book);
+
+struct store_position {
+    char stream[16];
+    uint64_t from_epoch, from_pos; /* expected */
+    uint64_t to_epoch, to_pos;
+};
+
+/* Ends the transaction with the new positions. E_STATE: somebody else moved them; E_IO: the server is away: the
+ * transaction is void and must be built again. */
+int store_commit(struct store *self, const char *run, const struct store_position *positions, uint32_t n);
+void store_rollback(struct store *self);
+
+/* Runs a query; calls row for each row with its columns as text (NULL for SQL NULL). Placeholders are $1, $2, ...
+ * in both sinks. E_IO with words in store_error. */
+typedef int store_row_fn(void *ctx, int columns, const char *const *names, const char *const *values);
+int store_query(struct store *self, const char *sql, const char *const *params, int n_params, store_row_fn *row,
+                void *ctx);
+const char *store_error(const struct store *self);
+
+#endif

@@ -1,0 +1,56 @@
+/* The gate: a core without input and output. Every intent passes here, and only what it accepts is an order.
+ *
+ * It owns risk's ledger: decisions, assignments, route states, limits, its own state. What it publishes it first
+ * applies to itself by risk_apply, the same function that rebuilds it from the ledger, so recovery cannot
+ * disagree with life.
+ */
+#ifndef SLUICE_SERVICES_RISK_H
+#define SLUICE_SERVICES_RISK_H
+
+#include "lib/market/view.h"
+#include "lib/runtime/config.h"
+#include "lib/runtime/effects.h"
+
+struct risk;
+
+struct risk_options {
+    const struct config *config; /* outlive the core */
+    const struct view *view;     /* kept current by the shell, before risk_on_market */
+    const char *run;             /* run id */
+    uint64_t boot_id;
+};
+
+struct risk *risk_new(const struct risk_options *options); /* NULL: out of memory */
+void risk_destroy(struct risk **self);
+
+/* One record of its own ledger, in order: rebuilds, never decides. */
+void risk_apply(struct risk *self, const struct message *record);
+
+/* Begins a life under a new epoch, after all old records were applied: writes epoch, session, limits, and a
+ * state record on first start. */
+void risk_start(struct risk *self, uint64_t epoch, struct now now, struct outbox *out);
+
+/* A market message was applied to the view and touched instrument `index`: forms routes when it is new. */
+void risk_on_market(struct risk *self, int index, struct now now, struct outbox *out);
+
+/* A record of exec's ledger, each once, in order; or exec's beat. */
+void risk_on_exec(struct risk *self, const struct message *m, struct now now, struct outbox *out);
+
+/* An intent or a hello. Anything else is counted and ignored. */
+void risk_on_command(struct risk *self, const struct message *m, struct now now, struct outbox *out);
+
+/* Leases, the day's roll, folded rejects: at least every 100 ms of local time, after all inputs of the wake-up. */
+void risk_on_time(struct risk *self, struct now now, struct outbox *out);
+
+/* halt, resume, reduce, drain (accept nothing more, for a clean stop), stop (writes the closing session records).
+ * Other verbs: CONTROL_UNKNOWN_VERB. */
+enum control_code risk_on_control(struct risk *self, enum control_verb verb, const char *arg, struct now now,
+                                  struct outbox *out);
+
+/* Fills reply->metrics: decisions, accepts, rejects, routes, routes_assigned, workers, evaluations (sum over
+ * workers, as last heard), open_baskets, state, day_pnl (1e-6 of the reporting currency), positions ... */
+void risk_status(const struct risk *self, struct reply *reply);
+
+const struct ledger_head *risk_head(const struct risk *self);
+
+#endif

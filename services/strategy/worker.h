@@ -1,0 +1,54 @@
+/* A strategy worker: a core without input and output that holds routes, evaluates each touched one once per
+ * drain, and sends intents.
+ *
+ * It follows risk's ledger (assignments, route states, decisions) and exec's (fills and adjustments, for
+ * balances). It trades only routes whose latest assignment names its own name and incarnation; it waits for the
+ * decision on an intent, and for the end of its basket, before the next intent on that route; after a reject it
+ * backs off; with no answer within a bound it goes by fresh state.
+ */
+#ifndef SLUICE_SERVICES_WORKER_H
+#define SLUICE_SERVICES_WORKER_H
+
+#include "lib/market/view.h"
+#include "lib/runtime/config.h"
+#include "lib/runtime/effects.h"
+#include "strategies/strategy.h"
+
+struct worker;
+
+struct worker_options {
+    const struct config *config; /* outlive the core */
+    const struct view *view;
+    const struct strategy_ops *strategy;
+    const char *run;
+    const char *name;     /* of the worker */
+    uint64_t incarnation;
+    uint64_t build;
+};
+
+struct worker *worker_new(const struct worker_options *options, char error[CONFIG_ERROR_MAX]); /* NULL: words in error */
+void worker_destroy(struct worker **self);
+
+void worker_on_market(struct worker *self, int index, const struct message *m, struct now now); /* after the view took it */
+void worker_on_risk(struct worker *self, const struct message *m, struct now now);
+void worker_on_exec(struct worker *self, const struct message *m, struct now now);
+
+/* Evaluates every touched route of its own, once; intents leave as EFFECT_SEND to PEER_RISK. Not before both
+ * ledgers are current (`current`). */
+void worker_decide(struct worker *self, bool current, struct now now, struct outbox *out);
+
+/* Hellos every 250 ms of local time. */
+void worker_on_time(struct worker *self, struct now now, struct outbox *out);
+
+/* The last word: goodbye. */
+void worker_stop(struct worker *self, struct now now, struct outbox *out);
+
+/* No intent waits for its decision: the market may go on in a paced replay. */
+bool worker_quiet(const struct worker *self);
+
+/* Metrics: evaluations, intents, routes, waiting. */
+void worker_status(const struct worker *self, struct reply *reply);
+
+/* The topics of an instrument the worker needs are told by the shell's subscription to all; see main.c. */
+
+#endif

@@ -1,0 +1,53 @@
+/* The paper venue: matches orders against the live book, one instance for all venues that are papered.
+ *
+ * An order sent at market time t is matched at t + latency against the book as it then stands: it takes what
+ * is there down to its limit, and what it took stays taken until that book changes again. IOC: the rest is
+ * canceled; FOK: all or nothing; GTC is treated as IOC and said so in the docs. Fees are the instrument's taker fee
+ * (or the config's), in the quote currency. Balances are checked for spot instruments: an order that cannot be
+ * paid is rejected (NO_BALANCE). A STALE book fills nothing (REJECT, DATA_STALE).
+ *
+ * It keeps an append-only log of its own, one line an event, written before it answers; its format and its sums
+ * share no code with exec's ledger, so that one can be held against the other. At start the log is read back:
+ * trade ids go on, an order it has is never taken twice (the old answer is given again), look-ups by client id work.
+ */
+#ifndef SLUICE_VENUES_PAPER_H
+#define SLUICE_VENUES_PAPER_H
+
+#include "lib/base/clock.h"
+#include "lib/market/view.h"
+#include "lib/runtime/config.h"
+#include "venues/orders.h"
+
+struct paper;
+
+struct paper_log {
+    void *ctx;
+    int (*write)(void *ctx, const char *line, size_t len); /* one whole line; OK or E_IO: then nothing is answered */
+};
+
+typedef void paper_report_fn(void *ctx, const struct order_report *report);
+
+/* view: the market it matches against; outlives the paper venue. orders: how many it remembers for look-ups. */
+struct paper *paper_new(const struct config *config, const struct view *view, uint32_t orders, struct paper_log log);
+void paper_destroy(struct paper **self);
+
+/* Reads one line of its own log back, at start. E_SYNTAX. */
+int paper_restore(struct paper *self, const char *line, size_t len);
+
+/* What a venue account starts with: the config's first balance entry that fits. */
+money paper_start_balance(const struct config *config, const char *venue, const char *currency);
+
+/* Takes an order (state PendingNew); it becomes due at now.market_ns + latency. A client id it knows is answered
+ * again with what is known of it. */
+void paper_submit(struct paper *self, const struct order *order, struct now now);
+
+/* Matches everything due at now.market_ns, in order of due time; reports in order. Returns the market time of the
+ * next due order, INT64_MAX when none waits. */
+int64_t paper_run(struct paper *self, struct now now, paper_report_fn *report, void *ctx);
+
+/* Answers what is known of a client id: its fills and DONE, or NOT_FOUND. */
+void paper_look_up(struct paper *self, const char *venue, const char *client_id, paper_report_fn *report, void *ctx);
+
+uint32_t paper_waiting(const struct paper *self);
+
+#endif
