@@ -4,10 +4,31 @@
 
 /* ---- structure ------------------------------------------------------------------------------------ */
 
-/* One value's head: what follows it directly, and how many values stand inside. */
+/* The size of each value whose first byte gives it all: numbers, nil, booleans, short texts, extensions of
+ * fixed size. 0: a container, or a length follows. Most values of a message are of these. */
+/* clang-format off */
+static const unsigned char fixed_size[256] = {
+    [0x00 ... 0x7f] = 1, [0xe0 ... 0xff] = 1, [0xc0] = 1, [0xc2] = 1, [0xc3] = 1, /* small ints, nil, bool */
+    [0xca] = 5, [0xcb] = 9, [0xcc] = 2, [0xcd] = 3, [0xce] = 5, [0xcf] = 9,       /* float, uint */
+    [0xd0] = 2, [0xd1] = 3, [0xd2] = 5, [0xd3] = 9,                               /* int */
+    [0xd4] = 3, [0xd5] = 4, [0xd6] = 6, [0xd7] = 10, [0xd8] = 18,                 /* fixext */
+    [0xa0] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,               /* fixstr */
+    17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
+/* clang-format on */
+
+/* The bytes of the length that follows the first byte, from 0xc0 on. */
+static const unsigned char length_width[0x20] = {
+    [0xc4 - 0xc0] = 1, [0xc5 - 0xc0] = 2, [0xc6 - 0xc0] = 4, /* bin */
+    [0xc7 - 0xc0] = 1, [0xc8 - 0xc0] = 2, [0xc9 - 0xc0] = 4, /* ext */
+    [0xd9 - 0xc0] = 1, [0xda - 0xc0] = 2, [0xdb - 0xc0] = 4, /* str */
+    [0xdc - 0xc0] = 2, [0xdd - 0xc0] = 4,                    /* array */
+    [0xde - 0xc0] = 2, [0xdf - 0xc0] = 4,                    /* map */
+};
+
+/* What stands at the head of a value that has no fixed size. */
 struct head {
     bool container;
-    size_t length;   /* bytes behind the type byte that are the value's own, lengths among them */
+    uint64_t size;   /* bytes of the value itself; of a container, of its head */
     uint64_t inside; /* values in a container */
 };
 
@@ -19,96 +40,64 @@ static uint64_t big_endian(const unsigned char *at, size_t bytes)
     return n;
 }
 
-/* The bytes of the length that follows the type byte, for 0xc4 to 0xdf; 0 where there is none. */
-static const unsigned char length_bytes[0x20] = {
-    [0xc4 - 0xc0] = 1, [0xc5 - 0xc0] = 2, [0xc6 - 0xc0] = 4, /* bin */
-    [0xc7 - 0xc0] = 1, [0xc8 - 0xc0] = 2, [0xc9 - 0xc0] = 4, /* ext */
-    [0xd9 - 0xc0] = 1, [0xda - 0xc0] = 2, [0xdb - 0xc0] = 4, /* str */
-    [0xdc - 0xc0] = 2, [0xdd - 0xc0] = 4,                    /* array */
-    [0xde - 0xc0] = 2, [0xdf - 0xc0] = 4,                    /* map */
-};
-
-/* The bytes of a value of fixed size behind the type byte. */
-static const unsigned char fixed_bytes[0x20] = {
-    [0xca - 0xc0] = 4,  [0xcb - 0xc0] = 8,                                       /* float */
-    [0xcc - 0xc0] = 1,  [0xcd - 0xc0] = 2, [0xce - 0xc0] = 4, [0xcf - 0xc0] = 8, /* uint */
-    [0xd0 - 0xc0] = 1,  [0xd1 - 0xc0] = 2, [0xd2 - 0xc0] = 4, [0xd3 - 0xc0] = 8, /* int */
-    [0xd4 - 0xc0] = 2,  [0xd5 - 0xc0] = 3, [0xd6 - 0xc0] = 5, [0xd7 - 0xc0] = 9,
-    [0xd8 - 0xc0] = 17, /* fixext */
-};
-
-static enum guard read_long_head(const unsigned char *at, size_t left, struct head *head)
-{
-    unsigned type = at[0];
-    if (type == 0xc1)
-        return GUARD_RESERVED;
-    size_t width = length_bytes[type - 0xc0];
-    if (width == 0) {
-        head->length = fixed_bytes[type - 0xc0];
-        return GUARD_WHOLE;
-    }
-    if (left < 1 + width)
-        return GUARD_TRUNCATED;
-    uint64_t n = big_endian(at + 1, width);
-    head->length = width;
-    if (type >= 0xdc) {
-        head->container = true;
-        head->inside = type >= 0xde ? 2 * n : n;
-    } else {
-        bool extension = type >= 0xc7 && type <= 0xc9; /* its own type byte comes between length and data */
-        head->length += n + (extension ? 1 : 0);
-    }
-    return GUARD_WHOLE;
-}
-
-/* left > 0 */
+/* left > 0, and the first byte gives no fixed size. */
 static enum guard read_head(const unsigned char *at, size_t left, struct head *head)
 {
     unsigned type = at[0];
-    *head = (struct head){0};
-    if (type <= 0x7f || type >= 0xe0)
-        return GUARD_WHOLE;
-    if (type >= 0xc0)
-        return read_long_head(at, left, head);
-    if (type >= 0xa0) {
-        head->length = type & 0x1f;
+    if (type < 0xa0) { /* fixarray, fixmap */
+        *head = (struct head){true, 1, type >= 0x90 ? type & 0x0f : 2 * (type & 0x0f)};
         return GUARD_WHOLE;
     }
-    head->container = true;
-    head->inside = type >= 0x90 ? type & 0x0f : 2 * (type & 0x0f);
+    if (type == 0xc1)
+        return GUARD_RESERVED;
+    size_t width = length_width[type - 0xc0];
+    if (left < 1 + width)
+        return GUARD_TRUNCATED;
+    uint64_t n = big_endian(at + 1, width);
+    bool extension = type >= 0xc7 && type <= 0xc9; /* its own type byte comes between length and data */
+    if (type >= 0xdc)
+        *head = (struct head){true, 1 + width, type >= 0xde ? 2 * n : n};
+    else
+        *head = (struct head){false, 1 + width + n + (extension ? 1 : 0), 0};
     return GUARD_WHOLE;
 }
 
 enum guard guard_walk(const void *bytes, size_t len, size_t *at)
 {
     const unsigned char *start = bytes;
-    uint64_t open[GUARD_DEPTH_MAX + 1]; /* values still to come, per open container; open[0] is the root */
+    uint64_t outer[GUARD_DEPTH_MAX]; /* values still to come in the containers around this one */
+    uint64_t more = 1;               /* values still to come in this one; first, the message itself */
     unsigned depth = 0;
     size_t i = 0;
-    open[0] = 1;
+    struct head head;
     for (;;) {
-        while (open[depth] == 0 && depth > 0)
-            depth--;
+        while (more == 0 && depth > 0)
+            more = outer[--depth];
         *at = i;
-        if (depth == 0 && open[0] == 0)
+        if (more == 0)
             return i == len ? GUARD_WHOLE : GUARD_TRAILING;
         if (i == len)
             return GUARD_TRUNCATED;
-        struct head head;
+        more--;
+        size_t fixed = fixed_size[start[i]];
+        if (fixed) {
+            if (fixed > len - i)
+                return GUARD_TRUNCATED;
+            i += fixed;
+            continue;
+        }
         enum guard found = read_head(start + i, len - i, &head);
         if (found != GUARD_WHOLE)
             return found;
-        if (head.length > len - i - 1)
+        if (head.size > len - i || head.inside > len - i - head.size)
             return GUARD_TRUNCATED;
-        open[depth]--;
-        i += 1 + head.length;
+        i += head.size;
         if (!head.container)
             continue;
-        if (head.inside > len - i)
-            return GUARD_TRUNCATED;
         if (depth == GUARD_DEPTH_MAX)
             return GUARD_DEEP;
-        open[++depth] = head.inside;
+        outer[depth++] = more;
+        more = head.inside;
     }
 }
 
