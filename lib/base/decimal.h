@@ -20,7 +20,8 @@ enum rounding {
 };
 
 /* Reads any JSON number form ("61837.63000000", "1.16539E8", "2.75E-5", "1380", "-0.0"), straight from
- * len bytes of text, into its tightest form: the mantissa has no trailing zeros, 0 is {0, 0}.
+ * len bytes of text, into its tightest form: the mantissa has no trailing zeros (but where the exponent
+ * is at DEC_EXP_MAX already), 0 is {0, 0}. Every number that a struct dec can hold is read.
  * E_SYNTAX: not a JSON number. E_RANGE: more digits than 64 bits hold, or an exponent out of bounds. */
 int dec_parse(const char *text, size_t len, struct dec *out);
 
