@@ -41,13 +41,18 @@ enum { CONFIG_ERROR_MAX = 512 };
 void config_defaults(struct config *c);
 
 /* Lays a YAML file over c. E_IO, E_SYNTAX, E_ABSENT (unknown key), E_TYPE, E_RANGE; words in error. A list in
- * the file replaces the whole list. */
+ * the file replaces the whole list; in an item every text without a default must be given. On an error c is as
+ * before. Amounts are never negative. */
 int config_load(struct config *c, const char *path, char error[CONFIG_ERROR_MAX]);
+
+/* The same for len bytes of YAML; `name` stands for the path in errors. */
+int config_load_text(struct config *c, const char *name, const char *text, size_t len, char error[CONFIG_ERROR_MAX]);
 
 /* Lays one setting over c: key is "section.key", or "list.index.key" ("fees.0.taker_bps"; index = count appends). */
 int config_set(struct config *c, const char *key, const char *value, char error[CONFIG_ERROR_MAX]);
 
-/* Lays every SLUICE__SECTION__KEY of the environment over c. SLUICE__ names that fit nothing are errors. */
+/* Lays every SLUICE__SECTION__KEY of the environment over c. SLUICE__ names that fit nothing are errors.
+ * Lists: SLUICE__FEES__0__TAKER_BPS. On an error c is as before. */
 int config_environment(struct config *c, char *const *environment, char error[CONFIG_ERROR_MAX]);
 
 /* Writes all settings as YAML that config_load reads back to an equal config; with_docs adds each key's doc,

@@ -40,8 +40,10 @@ struct follower {
 /* epoch and pos of the last record already held (0, 0 = nothing). Starts CATCHING_UP. */
 void follower_init(struct follower *f, const char *stream, uint64_t epoch, uint64_t pos);
 
-/* What to do with a record, live or replayed. On APPLY the position has moved on. */
-enum follower_verdict follower_on_record(struct follower *f, const struct envelope *env);
+/* What to do with a record, live or replayed. On APPLY the position has moved on; on ROLLBACK it has gone back to
+ * rollback_pos, and the record may be offered again at once. (The whole message, because an epoch record's base
+ * decides.) */
+enum follower_verdict follower_on_record(struct follower *f, const struct message *m);
 
 /* The end of a replay answer. Returns true when a range below first_pos is gone for good: then gap holds it,
  * and the follower has moved past it. */

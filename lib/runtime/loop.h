@@ -1,0 +1,40 @@
+/* The event loop of a service: it waits on sockets and timers, and on each wake-up drains every source in the
+ * order in which they were added, then fires timers, then runs the tail (where effects are done). Time is read
+ * once per wake-up and passed down. There is no polling sleep: a source that does not wake is drained when
+ * something else does, or on a timer.
+ */
+#ifndef SLUICE_RUNTIME_LOOP_H
+#define SLUICE_RUNTIME_LOOP_H
+
+#include <stdbool.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+
+struct loop;
+
+/* Takes what is there, at most `bound` messages. Returns how many it took: at the bound the loop comes back
+ * without waiting. */
+typedef int drain_fn(void *ctx, struct now now, int bound);
+typedef void timer_fn(void *ctx, struct now now);
+
+struct loop *loop_new(void); /* NULL: out of memory, or no signal descriptor */
+void loop_destroy(struct loop **self);
+
+/* A source over a ZeroMQ socket, or over a file descriptor (socket NULL). wakes: the loop waits on it. */
+int loop_source(struct loop *self, void *socket, int fd, bool wakes, drain_fn *drain, void *ctx); /* E_FULL */
+void loop_source_wakes(struct loop *self, const void *socket, bool wakes);
+int loop_timer(struct loop *self, int64_t period_ns, timer_fn *fire, void *ctx); /* E_FULL */
+
+/* Called at the end of every wake-up. */
+void loop_tail(struct loop *self, timer_fn *tail, void *ctx);
+
+/* Runs until loop_stop, or SIGTERM or SIGINT. */
+void loop_run(struct loop *self);
+void loop_stop(struct loop *self);
+bool loop_signalled(const struct loop *self); /* a signal ended it */
+
+/* The next wait is at most this long: for a core's market-time timers. */
+void loop_wake_in(struct loop *self, int64_t ns);
+
+#endif
