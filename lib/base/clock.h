@@ -17,7 +17,8 @@ struct now {
 int64_t clock_mono_ns(void);
 int64_t clock_utc_ns(void);
 
-/* Hash of the host's boot id: monotonic stamps of two processes compare only where it is equal. */
+/* Hash of the host's boot id: monotonic stamps of two processes compare only where it is equal
+ * and not 0 (0: the host does not say). */
 uint64_t clock_boot_id(void);
 
 /* "2024-08-08T23:54:13.937085768Z"; out has room for 31 bytes. */

@@ -34,30 +34,36 @@ struct json;
 struct json *json_new(void);
 void json_destroy(struct json **self);
 
-/* Parses one document of len bytes; depth at most 32. E_SYNTAX with json_error. The root is node 0. */
+/* Parses one document of len bytes; depth at most 32. The whole of it is checked but for what follows a
+ * backslash, which json_unescape checks. E_SYNTAX, E_RANGE (over 256 MB), E_FULL (out of memory), each with
+ * json_error in words. The root is node 0. */
 int json_parse(struct json *self, const char *text, size_t len);
 const char *json_error(const struct json *self);
 
+/* NULL unless the last json_parse was OK. */
 const struct json_node *json_root(const struct json *self);
 
 /* First child (of an object: the first key), or NULL; the node behind `node` under the same parent, or NULL. */
 const struct json_node *json_first(const struct json *self, const struct json_node *parent);
 const struct json_node *json_after(const struct json *self, const struct json_node *parent, const struct json_node *node);
 
-/* Value of a member; NULL when it is absent, or when `object` is NULL or no object. */
+/* Value of a member; NULL when it is absent, or when `object` is NULL or no object. Of equal keys the first. */
 const struct json_node *json_get(const struct json *self, const struct json_node *object, const char *key);
 
 bool json_is(const struct json_node *node, const char *text); /* a STRING equal to text, as written */
 
-/* Conversions; a number may also stand in quotes, as venues send it. E_TYPE, E_SYNTAX, E_RANGE; E_ABSENT for NULL. */
+/* Conversions; a number may also stand in quotes, as venues send it. E_TYPE, E_SYNTAX (for the
+ * whole ones also digits behind the point), E_RANGE; E_ABSENT for NULL. */
 int json_dec(const struct json_node *node, struct dec *out);
 int json_u64(const struct json_node *node, uint64_t *out);
 int json_i64(const struct json_node *node, int64_t *out);
 
-/* Unescapes a STRING into out (at most node->len bytes needed), returns its length, or E_TYPE, E_SYNTAX. */
+/* Unescapes a STRING into out (at most node->len bytes needed; no NUL is added), returns its length, or
+ * E_TYPE, E_SYNTAX, E_RANGE (cap is too small), E_ABSENT for NULL. */
 int json_unescape(const struct json_node *node, char *out, size_t cap);
 
-/* Copies a STRING without escapes into a C string field; E_TYPE, E_RANGE. */
+/* Copies a STRING without escapes into a C string field, the rest zeroed; E_TYPE, E_SYNTAX (it has escapes),
+ * E_RANGE, E_ABSENT for NULL. */
 int json_text(const struct json_node *node, char *out, size_t cap);
 
 #ifdef __cplusplus
