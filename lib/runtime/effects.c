@@ -62,7 +62,8 @@ void outbox_timer(struct outbox *o, int64_t market_ns)
     add(o, (struct effect){.kind = EFFECT_TIMER, .at_ns = market_ns});
 }
 
-struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type, struct now now)
+struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
+                              struct now now)
 {
     struct message *m = outbox_message(o, type);
     memcpy(m->env.stream, head->stream, sizeof m->env.stream);
@@ -95,7 +96,7 @@ static int write_appends(struct outbox *o, const struct devices *d)
     return OK;
 }
 
-static int run_one(const struct effect *e, const struct message *m, const struct devices *d)
+static int run_one(const struct effect *e, struct message *m, const struct devices *d)
 {
     switch (e->kind) {
     case EFFECT_APPEND:

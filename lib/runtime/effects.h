@@ -72,14 +72,14 @@ struct ledger_head {
  * then applies it to its own state. */
 struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type, struct now now);
 
-/* What effects are done with. A function that a service has no use for may be NULL: its effects are then skipped. */
+/* What effects are done with. append, publish and send may stamp the trace of the message. A function that a service has no use for may be NULL: its effects are then skipped. */
 struct devices {
     void *ctx;
-    int (*append)(void *ctx, const struct message *m);
+    int (*append)(void *ctx, struct message *m);
     int (*write)(void *ctx);
     int (*sync)(void *ctx);
-    int (*publish)(void *ctx, const struct message *m);
-    int (*send)(void *ctx, enum peer to, const struct message *m);
+    int (*publish)(void *ctx, struct message *m);
+    int (*send)(void *ctx, enum peer to, struct message *m);
     int (*store)(void *ctx, const struct message *m);
     int (*commit)(void *ctx, const struct message *m);
     void (*timer)(void *ctx, int64_t market_ns);

@@ -19,17 +19,25 @@ struct role {
 };
 
 /* Marks are at least four times the topics a socket may carry (2 x 500 instruments x 3 kinds). A ledger's PUB
- * may hold a burst; what it drops its followers ask for again. A SUB with a send mark would lose subscriptions. */
+ * may hold a burst; what it drops its followers ask for again. A SUB with a send mark would lose
+ * subscriptions. */
 static const struct role roles[] = {
-    [SOCKET_MARKET_PUB] = {.type = ZMQ_XPUB, .binds = true, .send_mark = 16384, .receive_mark = 0, .verbose = true},
+    [SOCKET_MARKET_PUB] =
+        {.type = ZMQ_XPUB, .binds = true, .send_mark = 16384, .receive_mark = 0, .verbose = true},
     [SOCKET_MARKET_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 16384},
     [SOCKET_LEDGER_PUB] = {.type = ZMQ_PUB, .binds = true, .send_mark = 65536},
     [SOCKET_LEDGER_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 65536},
     [SOCKET_INTENT_PUSH] = {.type = ZMQ_PUSH, .send_mark = 1024, .immediate = true},
     [SOCKET_INTENT_PULL] = {.type = ZMQ_PULL, .binds = true, .receive_mark = 4096},
-    [SOCKET_REPLAY_ROUTER] = {.type = ZMQ_ROUTER, .binds = true, .send_mark = 16384, .receive_mark = 1024, .mandatory = true},
+    [SOCKET_REPLAY_ROUTER] =
+        {.type = ZMQ_ROUTER, .binds = true, .send_mark = 16384, .receive_mark = 1024, .mandatory = true},
     [SOCKET_REPLAY_DEALER] = {.type = ZMQ_DEALER, .send_mark = 64, .receive_mark = 16384},
-    [SOCKET_CONTROL_ROUTER] = {.type = ZMQ_ROUTER, .binds = true, .send_mark = 256, .receive_mark = 256, .mandatory = true, .waits_for_peers = true},
+    [SOCKET_CONTROL_ROUTER] = {.type = ZMQ_ROUTER,
+                               .binds = true,
+                               .send_mark = 256,
+                               .receive_mark = 256,
+                               .mandatory = true,
+                               .waits_for_peers = true},
     [SOCKET_CONTROL_DEALER] = {.type = ZMQ_DEALER, .send_mark = 64, .receive_mark = 256},
 };
 
@@ -74,7 +82,8 @@ static bool somebody_listens(const char *endpoint)
     return answered;
 }
 
-int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **out, char *error, size_t error_cap)
+int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **out, char *error,
+                size_t error_cap)
 {
     const struct role *r = &roles[role];
     if (r->binds && somebody_listens(endpoint)) {

@@ -1,0 +1,81 @@
+/* A ledger over sockets and files: the owner's side (journal, PUB, replay ROUTER) and the reader's side (SUB,
+ * replay DEALER, follower). What is decided is decided in journal.c and follower.c; here is only the carrying.
+ */
+#ifndef SLUICE_RUNTIME_LEDGER_H
+#define SLUICE_RUNTIME_LEDGER_H
+
+#include "lib/runtime/config.h"
+#include "lib/runtime/effects.h"
+#include "lib/runtime/follower.h"
+#include "lib/runtime/journal.h"
+#include "lib/runtime/sockets.h"
+#include "proto/codec.h"
+
+enum { LEDGER_ERROR_MAX = 256 };
+
+/* ---- the owner --------------------------------------------------------------------------------------- */
+
+struct ledger;
+
+typedef void ledger_record_fn(void *ctx, const struct message *record);
+
+/* Opens the journal in "journal/NAME" (its lock is taken before anything is bound), hands every record it holds
+ * to `apply` in order, then binds. zmq NULL: no sockets (backtest). E_BUSY, E_CORRUPT, E_IO with words in error; on
+ * OK error may hold a note (a torn tail was cut), else "". */
+int ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply, void *ctx,
+                struct ledger **out, char error[LEDGER_ERROR_MAX]);
+void ledger_close(struct ledger **self);
+
+/* An epoch greater than every one before. */
+uint64_t ledger_next_epoch(const struct ledger *self);
+
+/* The devices of effects.h. */
+int ledger_append(void *ledger, struct message *m);
+int ledger_write(void *ledger);
+int ledger_sync(void *ledger);
+int ledger_publish(void *ledger, struct message *m);
+
+/* Sends a beat: head, synced position, and for exec what it has applied of risk's ledger. */
+void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t upstream_epoch, uint64_t upstream_pos,
+                 struct now now);
+
+/* Answers replay requests and takes `stored`; a drain_fn. */
+int ledger_serve(void *ledger, struct now now, int bound);
+void *ledger_replay_socket(struct ledger *self);
+
+uint64_t ledger_stored_pos(const struct ledger *self); /* that the recorder reported */
+uint64_t ledger_head_pos(const struct ledger *self);   /* written */
+const char *ledger_error(const struct ledger *self);
+void ledger_status(const struct ledger *self, struct reply *reply);
+
+/* ---- the reader -------------------------------------------------------------------------------------- */
+
+struct ledger_reader;
+
+/* Follows a ledger from behind (epoch, pos), 0, 0 = from the beginning. apply is called with each record once, in
+ * order, and with the owner's beats. E_IO with words in error. */
+int ledger_reader_open(const char *name, void *zmq, uint64_t epoch, uint64_t pos, void (*apply)(void *ctx, const struct message *m, struct now now),
+                       void *ctx, struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
+/* The same at endpoints of the caller's choosing. */
+int ledger_reader_open_at(const char *name, void *zmq, const char *live_endpoint, const char *replay_endpoint,
+                          uint64_t epoch, uint64_t pos,
+                          void (*apply)(void *ctx, const struct message *m, struct now now), void *ctx,
+                          struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
+void ledger_reader_close(struct ledger_reader **self);
+
+/* Takes what is there; a drain_fn. Both sockets are to be sources of the loop with this drain. */
+int ledger_reader_drain(void *reader, struct now now, int bound);
+void *ledger_reader_live_socket(struct ledger_reader *self);
+void *ledger_reader_replay_socket(struct ledger_reader *self);
+
+/* LIVE and nothing known to be missing. */
+bool ledger_reader_current(const struct ledger_reader *self);
+const struct follower *ledger_reader_follower(const struct ledger_reader *self);
+
+/* Starts again from behind (epoch, pos). */
+void ledger_reader_restart(struct ledger_reader *self, uint64_t epoch, uint64_t pos);
+
+/* Tells the owner what is stored for good. */
+int ledger_reader_stored(struct ledger_reader *self, const char *reader, uint64_t epoch, uint64_t pos);
+
+#endif
