@@ -10,8 +10,8 @@
 int instrument_price(const struct inst *inst, struct dec price, enum rounding rounding, struct dec *out);
 int instrument_qty(const struct inst *inst, struct dec qty, struct dec *out);
 
-/* A quantity rounded down to a whole lot of both (the larger lot where one divides the other, else tried
- * in turn until stable). 0 when less than one lot is left. E_RANGE. */
+/* A quantity rounded down to a whole number of both lots, that is of their least common multiple. 0 when less
+ * than that is left. E_RANGE. */
 int instrument_qty_both(const struct inst *a, const struct inst *b, struct dec qty, struct dec *out);
 
 /* The fee of an execution in quote currency: notional * bps, rounded half-even at fee_exp, which is the
@@ -20,14 +20,18 @@ int instrument_fee(struct dec price, struct dec qty, struct dec bps, struct dec 
 
 /* The instruments of a file: a JSON object {venue: {venue symbol: {...}}} in the form exchanges answer their
  * instrument endpoints with (Binance exchangeInfo symbols), or in sluice's own form
- * {"symbol","tick","lot","min_qty","min_notional","taker_bps","maker_bps"}. Venue keys may use '_' for '-'.
- * Entries of unknown form are skipped and counted. Calls `found` for each. Errors are said in `error`. */
+ * {"tick","lot","min_qty","min_notional","taker_bps","maker_bps"}. Venue keys may use '_' for '-', and may end
+ * in "_spot". Entries of unknown form are skipped and counted. What is wrong with a file is said in `error`:
+ * E_IO, E_SYNTAX, E_TYPE, E_FULL. */
 struct instrument_file;
 int instrument_file_open(const char *path, struct instrument_file **out, char *error, size_t error_cap);
 void instrument_file_close(struct instrument_file **self);
+uint32_t instrument_file_count(const struct instrument_file *self);
+uint32_t instrument_file_skipped(const struct instrument_file *self);
 
-/* Overwrites tick, lot, minima, fees and exponents of inst with those of the file, looked up by inst->venue and
- * inst->venue_symbol. false when the file has no such entry. */
+/* Overwrites in inst what the file tells of it, looked up by inst->venue and inst->venue_symbol: tick, lot,
+ * minima, fees, exponents, and where the file names the currencies, these and the symbol. `learned` becomes
+ * false when both steps are told. false, and nothing written, when the file has no such entry or is NULL. */
 bool instrument_file_apply(const struct instrument_file *self, struct inst *inst);
 
 #endif

@@ -12,7 +12,8 @@ struct position {
     char quote[16];
     money qty;     /* base units bought less sold */
     money cash;    /* quote received less paid, fees not in it */
-    money fees;    /* fees paid, in quote */
+    money fees;    /* fees paid, in quote; a fee in base counts at the fill's price, one in a third currency
+                      only moves the balance of that currency */
     money volume;  /* sum of price times quantity, quote */
     uint64_t fills;
 };
@@ -29,7 +30,8 @@ struct portfolio *portfolio_new(uint32_t positions, uint32_t holdings); /* NULL 
 void portfolio_destroy(struct portfolio **self);
 
 /* Books a fill: the position of its instrument, and for a spot instrument the balances of base and quote; for
- * a derivative only the fee moves a balance (its profit is in position.cash). E_FULL, E_RANGE: nothing booked. */
+ * a derivative only the fee moves a balance (its profit is in position.cash). E_FULL, E_RANGE, E_INEXACT (below
+ * 1e-18): nothing booked. */
 int portfolio_fill(struct portfolio *self, const struct fill *fill);
 int portfolio_adjust(struct portfolio *self, const struct adjust *adjust);
 

@@ -38,8 +38,10 @@ struct view;
 struct view *view_new(uint32_t instruments, int64_t beat_late_ns);
 void view_destroy(struct view **self);
 
-/* Takes a market message in. Returns the index of the instrument it touched, E_ABSENT when it touched none
- * (a beat, a pace, another kind), E_FULL when there are too many instruments. */
+/* Takes a market message in. Returns the index of the instrument it changed, E_ABSENT when it changed none
+ * (a beat, a pace, a repeated or outdated message, another kind), E_FULL when there are too many instruments
+ * or venues. A beat that is not alive, or a venue reported down, makes the venue's books STALE (disconnect)
+ * until they come again. */
 int view_apply(struct view *self, const struct message *m, struct now now);
 
 /* Makes books of silent venues STALE; call at least every 100 ms. Returns how many books it changed. */
@@ -50,7 +52,7 @@ int view_find(const struct view *self, const char *symbol, const char *venue);
 const struct quote *view_at(const struct view *self, uint32_t index);
 uint32_t view_count(const struct view *self);
 
-/* Market time reached: the greatest receive time seen. */
+/* Market time reached: the greatest receive time seen, or market time told by a beat or a pace. */
 int64_t view_market_time(const struct view *self);
 
 /* Messages that never came, by gaps in seq; messages whose instrument was unknown are not counted. */
