@@ -8,6 +8,8 @@
 
 enum { SOURCES_MAX = 16, TIMERS_MAX = 16, DRAIN_BOUND = 512 };
 
+#define HELD_RETRY_NS (50 * NS_PER_MS)
+
 struct source {
     void *socket;
     int fd;
@@ -29,7 +31,7 @@ struct loop {
     timer_fn *tail;
     void *tail_ctx;
     int signal_fd;
-    bool stopped, signalled;
+    bool stopped, signalled, held;
     int64_t wake_in_ns; /* 0 = not asked for */
 };
 
@@ -98,6 +100,19 @@ void loop_wake_in(struct loop *self, int64_t ns)
         self->wake_in_ns = ns;
 }
 
+void loop_hold(struct loop *self, bool held)
+{
+    self->held = held;
+    if (held)
+        loop_wake_in(self, HELD_RETRY_NS);
+}
+
+/* How many sources take part. */
+static int active(const struct loop *self)
+{
+    return self->held && self->n_sources > 1 ? 1 : self->n_sources;
+}
+
 void loop_stop(struct loop *self)
 {
     self->stopped = true;
@@ -126,7 +141,7 @@ static void wait_for_work(struct loop *self, bool busy)
 {
     zmq_pollitem_t items[SOURCES_MAX + 1] = {{.fd = self->signal_fd, .events = ZMQ_POLLIN}};
     int n = 1;
-    for (int i = 0; i < self->n_sources; i++)
+    for (int i = 0; i < active(self); i++)
         if (self->sources[i].wakes)
             items[n++] = (zmq_pollitem_t){self->sources[i].socket, self->sources[i].fd, ZMQ_POLLIN, 0};
     long timeout = timeout_ms(self);
@@ -140,7 +155,7 @@ static void wait_for_work(struct loop *self, bool busy)
 static bool drain_all(struct loop *self, struct now now)
 {
     bool busy = false;
-    for (int i = 0; i < self->n_sources; i++) {
+    for (int i = 0; i < active(self); i++) {
         struct source *s = &self->sources[i];
         if (s->drain(s->ctx, now, DRAIN_BOUND) >= DRAIN_BOUND)
             busy = true;

@@ -34,6 +34,9 @@ void loop_run(struct loop *self);
 void loop_stop(struct loop *self);
 bool loop_signalled(const struct loop *self); /* a signal ended it */
 
+/* While held, only the first source (a service's control socket) is waited on and drained; timers and tail go on. */
+void loop_hold(struct loop *self, bool held);
+
 /* The next wait is at most this long: for a core's market-time timers. */
 void loop_wake_in(struct loop *self, int64_t ns);
 

@@ -1,0 +1,376 @@
+#include "lib/runtime/service.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "lib/base/text.h"
+
+enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
+
+/* Services that do not wake on market data look at it this often; the market socket holds far more. */
+#define MARKET_DRAIN_NS (5 * NS_PER_MS)
+/* A consumer says again that it is there, in case the feed has restarted. */
+#define PACE_REPEAT_NS (500 * NS_PER_MS)
+
+_Noreturn static void fail(const struct service *s, int code, const char *words)
+{
+    log_line(LOG_ERROR, "failed", "error=\"%s\"", words);
+    log_close();
+    (void)fprintf(stderr, "sluice-%s: %s\n", s->name, words);
+    exit(code);
+}
+
+/* ---- control --------------------------------------------------------------------------------------------
+ */
+
+static void answer_request(struct service *s, const void *identity, size_t identity_len,
+                           const struct request *request, struct now now)
+{
+    struct message m;
+    message_init(&m, MSG_REPLY);
+    (void)text_set(m.env.stream, sizeof m.env.stream, s->config.run.account);
+    m.env.time_out = now.utc_ns;
+    m.reply.id = request->id;
+    (void)text_set(m.reply.service, sizeof m.reply.service, s->name);
+    m.reply.code = CONTROL_DONE;
+    if (request->verb == VERB_STATUS) {
+        status_metric(&m.reply, "pid", getpid());
+        status_metric(&m.reply, "wakeups", (int64_t)s->wakeups);
+        status_metric(&m.reply, "market_messages", (int64_t)s->market_messages);
+        status_metric(&m.reply, "market_lost", s->view ? (int64_t)view_lost(s->view) : 0);
+        status_metric(&m.reply, "market_time_ns", s->view ? view_market_time(s->view) : 0);
+        status_metric(&m.reply, "blocked", s->blocked);
+        status_metric(&m.reply, "current", service_current(s));
+        if (s->on_status)
+            s->on_status(s, &m.reply);
+    } else if (s->on_control) {
+        m.reply.code = s->on_control(s, request, now);
+    } else if (request->verb == VERB_STOP) {
+        loop_stop(s->loop);
+    } else {
+        m.reply.code = CONTROL_UNKNOWN_VERB;
+    }
+    size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
+    if (socket_send(s->control, identity, identity_len, true) == OK)
+        (void)socket_send(s->control, s->bytes, len, false);
+}
+
+static int drain_control(void *ctx, struct now now, int bound)
+{
+    struct service *s = ctx;
+    int taken = 0;
+    while (taken < bound && inbox_take(&s->inbox, s->control) == OK) {
+        unsigned char identity[IDENTITY_MAX];
+        size_t identity_len = s->inbox.len < sizeof identity ? s->inbox.len : sizeof identity;
+        memcpy(identity, s->inbox.bytes, identity_len);
+        taken++;
+        if (!s->inbox.more || inbox_take(&s->inbox, s->control) != OK)
+            continue;
+        bool read = codec_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops);
+        inbox_skip(&s->inbox, s->control);
+        if (read && s->message.env.type == MSG_REQUEST) {
+            struct request request = s->message.request;
+            answer_request(s, identity, identity_len, &request, service_now(s, now));
+        }
+    }
+    return taken;
+}
+
+void status_metric(struct reply *reply, const char *name, int64_t value)
+{
+    if (reply->n_metrics < sizeof reply->metrics / sizeof *reply->metrics) {
+        struct metric *m = &reply->metrics[reply->n_metrics++];
+        (void)text_set(m->name, sizeof m->name, name);
+        m->value = value;
+    }
+}
+
+/* ---- life -----------------------------------------------------------------------------------------------
+ */
+
+static void usage(const char *name, int code)
+{
+    (void)fprintf(code ? stderr : stdout,
+                  "usage: sluice-%s --dir RUN [--name NAME]\n"
+                  "  --dir RUN    run directory, with config.yaml in it; made by `sluice run`\n"
+                  "  --name NAME  name of this process (a worker's name must be its own)\n",
+                  name);
+    exit(code);
+}
+
+static const char *arguments(struct service *s, const char *kind, int argc, char **argv)
+{
+    static const struct option options[] = {{"dir", required_argument, NULL, 'd'},
+                                            {"name", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *dir = NULL;
+    int option;
+    (void)text_set(s->name, sizeof s->name, kind);
+    while ((option = getopt_long(argc, argv, "d:n:h", options, NULL)) != -1) {
+        if (option == 'd')
+            dir = optarg;
+        else if (option == 'n' && !text_set(s->name, sizeof s->name, optarg))
+            fail(s, EXIT_CODE_USAGE, "--name: too long; expected at most 23 characters");
+        else if (option == 'h')
+            usage(kind, 0);
+        else if (option == '?')
+            usage(kind, EXIT_CODE_USAGE);
+    }
+    if (!dir || optind != argc)
+        usage(kind, EXIT_CODE_USAGE);
+    return dir;
+}
+
+static void read_run_id(struct service *s)
+{
+    FILE *f = fopen("run_id", "re");
+    if (!f || fscanf(f, "%39s", s->run) != 1)
+        fail(s, EXIT_CODE_CONFIG, "run_id: cannot be read; expected a run directory made by `sluice run`");
+    (void)fclose(f);
+}
+
+void service_open(struct service *s, const char *kind, int argc, char **argv)
+{
+    char error[CONFIG_ERROR_MAX], path[64], endpoint[ENDPOINT_MAX];
+    memset(s, 0, sizeof *s);
+    const char *dir = arguments(s, kind, argc, argv);
+    if (chdir(dir) != 0) {
+        (void)snprintf(error, sizeof error, "--dir %.300s: %s", dir, strerror(errno));
+        fail(s, EXIT_CODE_USAGE, error);
+    }
+    config_defaults(&s->config);
+    if (config_load(&s->config, "config.yaml", error) != OK)
+        fail(s, EXIT_CODE_CONFIG, error);
+    read_run_id(s);
+    (void)snprintf(path, sizeof path, "log/%s.log", s->name);
+    if (log_open(s->name, path, s->config.log.level, s->config.log.format) != OK)
+        fail(s, EXIT_CODE_FAILED, "log file cannot be opened");
+    s->boot_id = clock_boot_id();
+    s->zmq = zmq_ctx_new();
+    s->loop = loop_new();
+    s->decoder = decoder_new();
+    if (!s->zmq || !s->loop || !s->decoder || inbox_open(&s->inbox) ||
+        outbox_open(&s->outbox, OUTBOX_CAPACITY))
+        fail(s, EXIT_CODE_FAILED, "out of memory");
+    endpoint_make(s->name, "control", endpoint);
+    if (socket_open(s->zmq, SOCKET_CONTROL_ROUTER, endpoint, &s->control, error, sizeof error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    (void)loop_source(s->loop, s->control, 0, true, drain_control, s);
+    log_line(LOG_INFO, "started", "run=%s pid=%d", s->run, (int)getpid());
+}
+
+struct now service_now(const struct service *s, struct now now)
+{
+    now.market_ns = s->view ? view_market_time(s->view) : now.utc_ns;
+    return now;
+}
+
+bool service_current(const struct service *s)
+{
+    for (int i = 0; i < s->n_follows; i++)
+        if (!ledger_reader_current(s->follows[i]))
+            return false;
+    return true;
+}
+
+void service_flush(struct service *s)
+{
+    int status = effects_run(&s->outbox, &s->devices);
+    if (status != OK && !s->blocked)
+        log_line(LOG_ERROR, "blocked",
+                 "error=%s effects=%u what=\"no input is taken until this can be written\"",
+                 status_text(status), s->outbox.n_effects);
+    else if (status == OK && s->blocked)
+        log_line(LOG_WARN, "unblocked", "what=\"writing works again\"");
+    s->blocked = status != OK;
+    loop_hold(s->loop, s->blocked);
+}
+
+/* ---- market data ------------------------------------------------------------------------------------------
+ */
+
+static void take_market(struct service *s, const struct message *m, struct now now)
+{
+    s->market_messages++;
+    if (m->env.type == MSG_PACE) {
+        s->window = m->pace.window;
+        return;
+    }
+    int index = view_apply(s->view, m, now);
+    if (s->on_market && index >= 0) {
+        if (!outbox_has_room(&s->outbox))
+            service_flush(s);
+        s->on_market(s, index, m, service_now(s, now));
+    }
+}
+
+static int drain_market(void *ctx, struct now now, int bound)
+{
+    struct service *s = ctx;
+    int taken = 0;
+    while (taken < bound && !s->blocked && inbox_take(&s->inbox, s->market) == OK) {
+        taken++;
+        if (!s->inbox.more || inbox_take(&s->inbox, s->market) != OK)
+            continue;
+        if (codec_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops)) {
+            s->message.env.trace.hop[HOP_STRATEGY_IN] = now.mono_ns;
+            take_market(s, &s->message, now);
+        }
+        inbox_skip(&s->inbox, s->market);
+    }
+    return taken;
+}
+
+static void nothing(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
+}
+
+void service_market(struct service *s, const char *const *kinds, bool wakes)
+{
+    char endpoint[ENDPOINT_MAX], error[256];
+    s->view = view_new(INSTRUMENTS_MAX, s->config.feed.beat_late_ms * NS_PER_MS);
+    if (!s->view)
+        fail(s, EXIT_CODE_FAILED, "out of memory");
+    endpoint_make("feed", "market", endpoint);
+    if (socket_open(s->zmq, SOCKET_MARKET_SUB, endpoint, &s->market, error, sizeof error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    for (; *kinds; kinds++)
+        (void)socket_subscribe(s->market, *kinds);
+    (void)socket_subscribe(s->market, "pace.");
+    endpoint_make("feed", "control", endpoint);
+    if (socket_open(s->zmq, SOCKET_CONTROL_DEALER, endpoint, &s->pace, error, sizeof error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    /* At full speed the replay waits for everybody, so everybody wakes. */
+    wakes = wakes || strcmp(s->config.feed.speed, "max") == 0;
+    (void)loop_source(s->loop, s->market, 0, wakes, drain_market, s);
+    if (!wakes)
+        (void)loop_timer(s->loop, MARKET_DRAIN_NS, nothing, NULL);
+}
+
+/* Tells the feed which window is done, once everything of it is. */
+static void answer_pace(struct service *s, struct now now)
+{
+    bool repeat = now.mono_ns - s->paced_mono_ns > PACE_REPEAT_NS;
+    if (s->window == s->window_answered && !repeat)
+        return;
+    if (s->window != s->window_answered && s->quiet && !s->quiet(s) && !repeat)
+        return;
+    struct message m;
+    message_init(&m, MSG_REQUEST);
+    (void)text_set(m.env.stream, sizeof m.env.stream, s->name);
+    m.request.id = s->window;
+    m.request.verb = VERB_PACED;
+    m.request.number = s->window;
+    (void)text_set(m.request.arg, sizeof m.request.arg, s->name);
+    size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
+    if (socket_send(s->pace, s->bytes, len, false) == OK) {
+        s->window_answered = s->window;
+        s->paced_mono_ns = now.mono_ns;
+    }
+    while (inbox_take(&s->inbox, s->pace) == OK)
+        inbox_skip(&s->inbox, s->pace);
+}
+
+/* ---- ledgers ----------------------------------------------------------------------------------------------
+ */
+
+void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint64_t pos,
+                    void (*apply)(void *service, const struct message *m, struct now now))
+{
+    char error[LEDGER_ERROR_MAX];
+    struct ledger_reader *reader;
+    if (ledger_reader_open(ledger, s->zmq, epoch, pos, apply, s, &reader, error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    s->follows[s->n_follows++] = reader;
+    (void)loop_source(s->loop, ledger_reader_replay_socket(reader), 0, true, ledger_reader_drain, reader);
+    (void)loop_source(s->loop, ledger_reader_live_socket(reader), 0, true, ledger_reader_drain, reader);
+    (void)loop_timer(s->loop, 100 * NS_PER_MS, nothing, NULL);
+}
+
+struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply, void *core)
+{
+    char error[LEDGER_ERROR_MAX];
+    struct ledger *ledger;
+    if (ledger_open(name, &s->config, s->zmq, apply, core, &ledger, error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    if (*error)
+        log_line(LOG_WARN, "journal-repaired", "note=\"%s\"", error);
+    s->ledger = ledger;
+    (void)loop_source(s->loop, ledger_replay_socket(ledger), 0, true, ledger_serve, ledger);
+    return ledger;
+}
+
+uint64_t epoch_next(const char *path)
+{
+    uint64_t epoch = 0;
+    char next[80];
+    FILE *f = fopen(path, "re");
+    if (f) {
+        if (fscanf(f, "%20lu", &epoch) != 1)
+            epoch = 0;
+        (void)fclose(f);
+    }
+    (void)snprintf(next, sizeof next, "%.70s.next", path);
+    f = fopen(next, "we");
+    if (!f)
+        return 0;
+    bool written = fprintf(f, "%lu\n", epoch + 1) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    written = fclose(f) == 0 && written;
+    return written && rename(next, path) == 0 ? epoch + 1 : 0;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------
+ */
+
+static void tail(void *ctx, struct now now)
+{
+    struct service *s = ctx;
+    s->wakeups++;
+    now = service_now(s, now);
+    if (s->view)
+        (void)view_watch(s->view, now);
+    if (!s->blocked && s->on_time)
+        s->on_time(s, now);
+    service_flush(s);
+    if (s->pace && !s->blocked)
+        answer_pace(s, now);
+    /* What comes live while a reader still catches up must wait, so it must not wake. */
+    for (int i = 0; i < s->n_follows; i++)
+        loop_source_wakes(s->loop, ledger_reader_live_socket(s->follows[i]),
+                          ledger_reader_follower(s->follows[i])->state == FOLLOWER_LIVE);
+    log_flush();
+}
+
+int service_run(struct service *s)
+{
+    loop_tail(s->loop, tail, s);
+    loop_run(s->loop);
+    service_flush(s);
+    log_line(LOG_INFO, "stopped", "wakeups=%lu market_messages=%lu", s->wakeups, s->market_messages);
+    for (int i = 0; i < s->n_follows; i++)
+        ledger_reader_close(&s->follows[i]);
+    if (s->ledger)
+        ledger_close(&s->ledger);
+    socket_close(&s->market);
+    socket_close(&s->pace);
+    socket_close(&s->control);
+    (void)zmq_ctx_term(s->zmq);
+    if (s->view)
+        view_destroy(&s->view);
+    decoder_destroy(&s->decoder);
+    inbox_close(&s->inbox);
+    outbox_close(&s->outbox);
+    loop_destroy(&s->loop);
+    log_close();
+    return s->blocked ? EXIT_CODE_FAILED : 0;
+}

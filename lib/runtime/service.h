@@ -1,0 +1,90 @@
+/* The shell that all services share: arguments, run directory, config, log, control socket, loop, market view,
+ * ledgers to follow. A service's main.c says which of these it has and how they meet its core.
+ *
+ * Every service runs inside its run directory: config.yaml, sock/, log/, journal/ are relative to it.
+ */
+#ifndef SLUICE_RUNTIME_SERVICE_H
+#define SLUICE_RUNTIME_SERVICE_H
+
+#include "lib/market/view.h"
+#include "lib/runtime/config.h"
+#include "lib/runtime/effects.h"
+#include "lib/runtime/ledger.h"
+#include "lib/runtime/log.h"
+#include "lib/runtime/loop.h"
+#include "lib/runtime/sockets.h"
+#include "proto/codec.h"
+
+enum { SERVICE_FOLLOWS_MAX = 2, INSTRUMENTS_MAX = 2048 };
+
+struct service {
+    /* ---- set by service_open ---- */
+    char name[24];  /* "risk", "strategy-1" */
+    char run[40];   /* run id */
+    uint64_t boot_id;
+    struct config config;
+    void *zmq;
+    struct loop *loop;
+    struct outbox outbox;
+
+    /* ---- set by the service before service_run ---- */
+    void *core;
+    struct devices devices;
+    /* Optional; each gets now with market time filled in. */
+    void (*on_market)(struct service *s, int index, const struct message *m, struct now now);
+    void (*on_time)(struct service *s, struct now now);  /* every wake-up, after all inputs */
+    enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);
+    void (*on_status)(struct service *s, struct reply *reply);
+    bool (*quiet)(struct service *s);   /* the paced replay may go on; NULL = always */
+
+    /* ---- of service_market, service_ledger and service_follow ---- */
+    struct view *view;
+    struct ledger *ledger;
+    struct ledger_reader *follows[SERVICE_FOLLOWS_MAX];
+    int n_follows;
+
+    /* ---- inside ---- */
+    void *market, *control, *pace;
+    struct inbox inbox;
+    struct decoder *decoder;
+    struct drops drops;
+    struct message message;
+    unsigned char bytes[MESSAGE_BYTES_MAX];
+    uint64_t window, window_answered, wakeups, market_messages;
+    int64_t paced_mono_ns;
+    bool blocked; /* effects could not be done: no input is taken */
+};
+
+/* Arguments: --dir RUN [--name NAME]. Exits with a clear message and code 2 or 3 on bad arguments or config. */
+void service_open(struct service *s, const char *name, int argc, char **argv);
+
+/* Subscribes to the feed. kinds: topic prefixes, ends with NULL; wakes: whether market data wakes the service. */
+void service_market(struct service *s, const char *const *kinds, bool wakes);
+
+/* Follows a ledger from its beginning, or behind (epoch, pos). Order of calls is order of draining. */
+void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint64_t pos,
+                    void (*apply)(void *service, const struct message *m, struct now now));
+
+/* Opens this service's own ledger (s->ledger), handing what it holds to `apply`; exits with words when it cannot.
+ * service_run closes it. */
+struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply, void *core);
+
+/* Runs until stopped; then closes everything but the core. Returns the exit code. */
+int service_run(struct service *s);
+
+/* Does what the outbox holds now; called before each input that might not find room, and by the loop. */
+void service_flush(struct service *s);
+
+/* now with market time filled in from the view. */
+struct now service_now(const struct service *s, struct now now);
+
+/* All followed ledgers are current. */
+bool service_current(const struct service *s);
+
+/* Adds a figure to a status reply; more than fit are left out. */
+void status_metric(struct reply *reply, const char *name, int64_t value);
+
+/* An epoch for a publisher without a journal: one more than the one stored in the file, synced before return. */
+uint64_t epoch_next(const char *path); /* 0: the file cannot be written */
+
+#endif
