@@ -5,6 +5,8 @@
 
 #include "proto/message.h"
 
+enum { JSON_FORM_MAX = 64 * 1024 }; /* enough for every message */
+
 /* Writes the object without a newline, and a NUL. Returns its length, or 0 when it does not fit. */
 size_t json_form(const struct message *m, char *out, size_t cap);
 

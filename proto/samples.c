@@ -126,7 +126,7 @@ static void fill_field(struct source *s, const struct field *f, char *record)
         *(bool *)at = pick(s, 0, 1, s->count % 2) != 0;
         break;
     case FIELD_EXP:
-        *(int8_t *)at = (int8_t)pick(s, DEC_EXP_MIN, DEC_EXP_MAX, -2);
+        *(int8_t *)at = (int8_t)pick(s, DEC_EXP_MIN, DEC_EXP_MAX, -1 - (int64_t)(s->count % 5));
         break;
     case FIELD_DEC:
         ((struct dec *)at)->m = pick(s, INT64_MIN, INT64_MAX, plain);
