@@ -2,6 +2,7 @@
 #include "lib/runtime/config.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,8 @@ static int find_target(struct config *c, const char *key, struct target *t, char
             return E_SYNTAX;
         }
         if (index > count || index >= t->part->max) {
-            snprintf(words, cap, "index %lu is out of bounds; %u are there, and at most %u can be", index, count,
-                     t->part->max);
+            snprintf(words, cap, "index %lu is out of bounds; %u are there, and at most %u can be", index,
+                     count, t->part->max);
             return E_RANGE;
         }
         t->item = (uint32_t)index;
@@ -62,8 +63,8 @@ static int assign_target(struct config *c, const struct target *t, const char *v
     const bool append = t->part->item_size != 0 && t->item == *part_count(c, t->part);
     if (append)
         part_defaults(c, t->part, t->item);
-    const int status = setting_assign(t->part, t->setting, setting_field(c, t->part, t->item, t->setting), value,
-                                      strlen(value), why);
+    const int status = setting_assign(t->part, t->setting, setting_field(c, t->part, t->item, t->setting),
+                                      value, strlen(value), why);
     if (append && status == OK)
         ++*part_count(c, t->part);
     return status;
@@ -119,7 +120,8 @@ static int set_from_environment(struct config *c, const char *entry, char error[
     struct target t;
     struct complaint why;
     char key[128], words[400] = "expected SLUICE__SECTION__KEY";
-    int status = key_of_name(entry, len, key, sizeof key) ? find_target(c, key, &t, words, sizeof words) : E_SYNTAX;
+    int status =
+        key_of_name(entry, len, key, sizeof key) ? find_target(c, key, &t, words, sizeof words) : E_SYNTAX;
     if (status == OK) {
         status = assign_target(c, &t, value, &why);
         if (status != OK)

@@ -14,7 +14,9 @@
         typedef __typeof__(((struct config *)0)->name) part_type;                                            \
         static const struct setting settings[] = {
 #define END_SECTION(name)                                                                                    \
-    {0}                                                                                                      \
+    {                                                                                                        \
+        0                                                                                                    \
+    }                                                                                                        \
     }                                                                                                        \
     ;                                                                                                        \
     return settings;                                                                                         \
@@ -25,10 +27,9 @@
     {                                                                                                        \
         typedef struct config_##name part_type;                                                              \
         static const struct setting settings[] = {
-#define END_ITEMS(name) END_SECTION(name)
-#define PLACE(name)     offsetof(part_type, name), sizeof(((part_type *)0)->name)
-#define KEY_TEXT(name, bytes, default, doc)                                                                  \
-    {#name, SETTING_TEXT, PLACE(name), default, 0, 0, NULL, doc},
+#define END_ITEMS(name)                     END_SECTION(name)
+#define PLACE(name)                         offsetof(part_type, name), sizeof(((part_type *)0)->name)
+#define KEY_TEXT(name, bytes, default, doc) {#name, SETTING_TEXT, PLACE(name), default, 0, 0, NULL, doc},
 #define KEY_CHOICE(name, default, choices, doc)                                                              \
     {#name, SETTING_CHOICE, PLACE(name), default, 0, 0, choices, doc},
 #define KEY_INT(name, default, min, max, doc)                                                                \
@@ -53,8 +54,13 @@
 #define SECTION(name, doc) {#name, doc, offsetof(struct config, name), 0, 0, 0, name##_settings},
 #define END_SECTION(name)
 #define ITEMS(name, max, doc)                                                                                \
-    {#name,        doc, offsetof(struct config, name), sizeof(struct config_##name), offsetof(struct config, n_##name), \
-     max,          name##_settings},
+    {#name,                                                                                                  \
+     doc,                                                                                                    \
+     offsetof(struct config, name),                                                                          \
+     sizeof(struct config_##name),                                                                           \
+     offsetof(struct config, n_##name),                                                                      \
+     max,                                                                                                    \
+     name##_settings},
 #define END_ITEMS(name)
 #define KEY_TEXT(name, bytes, default, doc)
 #define KEY_CHOICE(name, default, choices, doc)
@@ -126,7 +132,8 @@ void part_defaults(struct config *c, const struct part *part, uint32_t item)
             continue;
         }
         if (setting_assign(part, s, field, s->fallback, strlen(s->fallback), &why) != OK) {
-            fprintf(stderr, "config.def: default of %s.%s: \"%s\" %s\n", part->name, s->name, s->fallback, why.about);
+            fprintf(stderr, "config.def: default of %s.%s: \"%s\" %s\n", part->name, s->name, s->fallback,
+                    why.about);
             abort();
         }
     }
@@ -171,23 +178,33 @@ void names_suggest(const char *name, const char *const *known, char *out, size_t
         at += (size_t)snprintf(out + at, cap - at, "%s %s", i == 0 ? "" : ",", known[i]);
 }
 
+/* Copies text for an error line: cut when long, control characters as '?'. Returns its length. */
+static size_t copy_shown(const char *text, size_t len, char *out, size_t room)
+{
+    const size_t n = len < room ? len : room - 3;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    if (n == len)
+        return n;
+    memcpy(out + n, "...", 3);
+    return n + 3;
+}
+
+const char *name_shown(const char *text, size_t len, char out[SHOWN_MAX])
+{
+    out[copy_shown(text, len, out, SHOWN_MAX - 1)] = '\0';
+    return out;
+}
+
 const char *value_shown(const char *text, size_t len, char out[SHOWN_MAX])
 {
     bool number = len > 0;
-    for (size_t i = 0; i < len; i++) {
-        if (strchr("0123456789.-", text[i]) == NULL || text[i] == '\0')
-            number = false;
-    }
-    const size_t room = SHOWN_MAX - 6;
+    for (size_t i = 0; i < len; i++)
+        number = number && text[i] != '\0' && strchr("0123456789.-", text[i]) != NULL;
     size_t n = 0;
     if (!number)
         out[n++] = '"';
-    for (size_t i = 0; i < len && i < room - 2; i++)
-        out[n++] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
-    if (len > room - 2) {
-        memcpy(out + n, "...", 3);
-        n += 3;
-    }
+    n += copy_shown(text, len, out + n, SHOWN_MAX - 3);
     if (!number)
         out[n++] = '"';
     out[n] = '\0';

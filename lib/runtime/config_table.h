@@ -61,6 +61,7 @@ int setting_assign(const struct part *part, const struct setting *setting, void 
 /* A value as errors show it: in quotes unless it is a number, cut when long, control characters as '?'. */
 enum { SHOWN_MAX = 80 };
 const char *value_shown(const char *text, size_t len, char out[SHOWN_MAX]);
+const char *name_shown(const char *text, size_t len, char out[SHOWN_MAX]); /* the same, never in quotes */
 
 /* "; did you mean X?", or the list of known names, for an unknown name. */
 void names_suggest(const char *name, const char *const *known, char *out, size_t cap);

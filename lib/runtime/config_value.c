@@ -92,8 +92,8 @@ static int refuse(struct complaint *why, int status, const char *about, const ch
     return status;
 }
 
-static int assign_text(const struct part *part, const struct setting *s, char *field, const char *text, size_t len,
-                       struct complaint *why)
+static int assign_text(const struct part *part, const struct setting *s, char *field, const char *text,
+                       size_t len, struct complaint *why)
 {
     char most[48];
     snprintf(most, sizeof most, "at most %zu bytes", s->size - 1);
@@ -104,14 +104,15 @@ static int assign_text(const struct part *part, const struct setting *s, char *f
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (strcmp(forms[i].part, part->name) == 0 && strcmp(forms[i].setting, s->name) == 0 &&
             !forms[i].fits(text, len))
-            return refuse(why, E_RANGE, "does not fit", forms[i].expected);
+            return refuse(why, E_RANGE, "is not valid", forms[i].expected);
     }
     memset(field, 0, s->size);
     memcpy(field, text, len);
     return OK;
 }
 
-static int assign_choice(const struct setting *s, char *field, const char *text, size_t len, struct complaint *why)
+static int assign_choice(const struct setting *s, char *field, const char *text, size_t len,
+                         struct complaint *why)
 {
     for (const char *choice = s->choices; *choice != '\0';) {
         const size_t n = strcspn(choice, "|");
@@ -130,7 +131,8 @@ static int assign_choice(const struct setting *s, char *field, const char *text,
     return E_RANGE;
 }
 
-static int assign_int(const struct setting *s, int64_t *field, const char *text, size_t len, struct complaint *why)
+static int assign_int(const struct setting *s, int64_t *field, const char *text, size_t len,
+                      struct complaint *why)
 {
     char bounds[64];
     int64_t value;
@@ -156,7 +158,8 @@ static int assign_dec(struct dec *field, const char *text, size_t len, struct co
         return refuse(why, E_RANGE, "has too many digits", expected);
     if (status != OK)
         return refuse(why, E_SYNTAX, "is not a number", expected);
-    *field = value;
+    field->m = value.m; /* by member: configs compare by their bytes, padding and all */
+    field->exp = value.exp;
     return OK;
 }
 
@@ -172,8 +175,8 @@ static int assign_money(money *field, const char *text, size_t len, struct compl
     return OK;
 }
 
-int setting_assign(const struct part *part, const struct setting *setting, void *field, const char *text, size_t len,
-                   struct complaint *why)
+int setting_assign(const struct part *part, const struct setting *setting, void *field, const char *text,
+                   size_t len, struct complaint *why)
 {
     switch (setting->kind) {
     case SETTING_TEXT:
