@@ -27,6 +27,23 @@ _Noreturn static void fail(const struct service *s, int code, const char *words)
     exit(code);
 }
 
+void service_fail(const struct service *s, const char *words)
+{
+    fail(s, EXIT_CODE_FAILED, words);
+}
+
+void *service_socket(struct service *s, enum socket_role role, const char *service, const char *socket)
+{
+    char endpoint[ENDPOINT_MAX], error[256];
+    void *out;
+    endpoint_make(service, socket, endpoint);
+    if (socket_open(s->zmq, role, endpoint, &out, error, sizeof error) != OK)
+        fail(s, EXIT_CODE_FAILED, error);
+    if (s->n_sockets == SERVICE_SOCKETS_MAX)
+        fail(s, EXIT_CODE_FAILED, "too many sockets");
+    return s->sockets[s->n_sockets++] = out;
+}
+
 /* ---- control --------------------------------------------------------------------------------------------
  */
 
@@ -139,7 +156,7 @@ static void read_run_id(struct service *s)
 
 void service_open(struct service *s, const char *kind, int argc, char **argv)
 {
-    char error[CONFIG_ERROR_MAX], path[64], endpoint[ENDPOINT_MAX];
+    char error[CONFIG_ERROR_MAX], path[64];
     memset(s, 0, sizeof *s);
     const char *dir = arguments(s, kind, argc, argv);
     if (chdir(dir) != 0) {
@@ -160,9 +177,7 @@ void service_open(struct service *s, const char *kind, int argc, char **argv)
     if (!s->zmq || !s->loop || !s->decoder || inbox_open(&s->inbox) ||
         outbox_open(&s->outbox, OUTBOX_CAPACITY))
         fail(s, EXIT_CODE_FAILED, "out of memory");
-    endpoint_make(s->name, "control", endpoint);
-    if (socket_open(s->zmq, SOCKET_CONTROL_ROUTER, endpoint, &s->control, error, sizeof error) != OK)
-        fail(s, EXIT_CODE_FAILED, error);
+    s->control = service_socket(s, SOCKET_CONTROL_ROUTER, s->name, "control");
     (void)loop_source(s->loop, s->control, 0, true, drain_control, s);
     log_line(LOG_INFO, "started", "run=%s pid=%d", s->run, (int)getpid());
 }
@@ -235,21 +250,27 @@ static void nothing(void *ctx, struct now now)
     (void)now;
 }
 
-void service_market(struct service *s, const char *const *kinds, bool wakes)
+void service_view(struct service *s)
 {
-    char endpoint[ENDPOINT_MAX], error[256];
-    s->view = view_new(INSTRUMENTS_MAX, s->config.feed.beat_late_ms * NS_PER_MS);
+    if (!s->view)
+        s->view = view_new(INSTRUMENTS_MAX, s->config.feed.beat_late_ms * NS_PER_MS);
     if (!s->view)
         fail(s, EXIT_CODE_FAILED, "out of memory");
-    endpoint_make("feed", "market", endpoint);
-    if (socket_open(s->zmq, SOCKET_MARKET_SUB, endpoint, &s->market, error, sizeof error) != OK)
-        fail(s, EXIT_CODE_FAILED, error);
+}
+
+void service_subscribe(struct service *s, const char *prefix, bool on)
+{
+    (void)zmq_setsockopt(s->market, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, prefix, strlen(prefix));
+}
+
+void service_market(struct service *s, const char *const *kinds, bool wakes)
+{
+    service_view(s);
+    s->market = service_socket(s, SOCKET_MARKET_SUB, "feed", "market");
     for (; *kinds; kinds++)
         (void)socket_subscribe(s->market, *kinds);
     (void)socket_subscribe(s->market, "pace.");
-    endpoint_make("feed", "control", endpoint);
-    if (socket_open(s->zmq, SOCKET_CONTROL_DEALER, endpoint, &s->pace, error, sizeof error) != OK)
-        fail(s, EXIT_CODE_FAILED, error);
+    s->pace = service_socket(s, SOCKET_CONTROL_DEALER, "feed", "control");
     /* At full speed the replay waits for everybody, so everybody wakes. */
     wakes = wakes || strcmp(s->config.feed.speed, "max") == 0;
     (void)loop_source(s->loop, s->market, 0, wakes, drain_market, s);
@@ -361,9 +382,8 @@ int service_run(struct service *s)
         ledger_reader_close(&s->follows[i]);
     if (s->ledger)
         ledger_close(&s->ledger);
-    socket_close(&s->market);
-    socket_close(&s->pace);
-    socket_close(&s->control);
+    for (int i = 0; i < s->n_sockets; i++)
+        socket_close(&s->sockets[i]);
     (void)zmq_ctx_term(s->zmq);
     if (s->view)
         view_destroy(&s->view);

@@ -15,7 +15,7 @@
 #include "lib/runtime/sockets.h"
 #include "proto/codec.h"
 
-enum { SERVICE_FOLLOWS_MAX = 2, INSTRUMENTS_MAX = 2048 };
+enum { SERVICE_FOLLOWS_MAX = 2, SERVICE_SOCKETS_MAX = 8, INSTRUMENTS_MAX = 2048 };
 
 struct service {
     /* ---- set by service_open ---- */
@@ -45,6 +45,8 @@ struct service {
 
     /* ---- inside ---- */
     void *market, *control, *pace;
+    void *sockets[SERVICE_SOCKETS_MAX]; /* all that service_socket opened */
+    int n_sockets;
     struct inbox inbox;
     struct decoder *decoder;
     struct drops drops;
@@ -57,6 +59,19 @@ struct service {
 
 /* Arguments: --dir RUN [--name NAME]. Exits with a clear message and code 2 or 3 on bad arguments or config. */
 void service_open(struct service *s, const char *name, int argc, char **argv);
+
+/* Makes the view now, for a core that wants it before service_market. */
+void service_view(struct service *s);
+
+/* A socket of this service, or of another one; exits with words when it cannot be opened.
+ * service_run closes it. */
+void *service_socket(struct service *s, enum socket_role role, const char *service, const char *socket);
+
+/* Ends the process with words and code 1. */
+_Noreturn void service_fail(const struct service *s, const char *words);
+
+/* Adds or drops a subscription of the market socket. */
+void service_subscribe(struct service *s, const char *prefix, bool on);
 
 /* Subscribes to the feed. kinds: topic prefixes, ends with NULL; wakes: whether market data wakes the service. */
 void service_market(struct service *s, const char *const *kinds, bool wakes);
@@ -83,6 +98,9 @@ bool service_current(const struct service *s);
 
 /* Adds a figure to a status reply; more than fit are left out. */
 void status_metric(struct reply *reply, const char *name, int64_t value);
+
+/* Hash of the program's own build id, as the linker wrote it: equal only for the same build. */
+uint64_t build_id(void);
 
 /* An epoch for a publisher without a journal: one more than the one stored in the file, synced before return. */
 uint64_t epoch_next(const char *path); /* 0: the file cannot be written */

@@ -1,0 +1,200 @@
+/* The hand's process: risk's ledger in, market data in, orders to the venue, its own ledger out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/runtime/service.h"
+#include "services/exec/exec.h"
+#include "venues/paper/paper.h"
+
+enum { PAPER_ORDERS = 65536, QUESTIONS_MAX = 1024 };
+
+struct hand {
+    struct service s; /* first: callbacks get its address */
+    struct exec *core;
+    struct paper *paper;
+    int paper_log;
+    struct now now;                        /* of the wake-up, for reports that come back within it */
+    struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
+    int n_questions;
+};
+
+static int append(void *ctx, struct message *m)
+{
+    struct service *s = ctx;
+    return ledger_append(s->ledger, m);
+}
+
+static int write_all(void *ctx)
+{
+    struct service *s = ctx;
+    return ledger_write(s->ledger);
+}
+
+static int sync_all(void *ctx)
+{
+    struct service *s = ctx;
+    return ledger_sync(s->ledger);
+}
+
+static int publish(void *ctx, struct message *m)
+{
+    struct service *s = ctx;
+    return ledger_publish(s->ledger, m);
+}
+
+static void on_report(void *ctx, const struct order_report *report)
+{
+    struct hand *hand = ctx;
+    if (!outbox_has_room(&hand->s.outbox))
+        service_flush(&hand->s);
+    exec_on_report(hand->core, report, hand->now, &hand->s.outbox);
+}
+
+/* An order in state Unknown is a question: what became of it? */
+static int send_order(void *ctx, enum peer to, struct message *m)
+{
+    struct hand *hand = ctx;
+    if (to != PEER_VENUE || m->env.type != MSG_ORDER)
+        return E_STATE;
+    struct now now =
+        service_now(&hand->s, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()});
+    if (m->order.state != ORDER_UNKNOWN)
+        paper_submit(hand->paper, &m->order, now);
+    else if (hand->n_questions < QUESTIONS_MAX)
+        hand->questions[hand->n_questions++] = m->order;
+    else
+        return E_FULL;
+    return OK;
+}
+
+static int write_paper_log(void *ctx, const char *line, size_t len)
+{
+    struct hand *hand = ctx;
+    return write(hand->paper_log, line, len) == (ssize_t)len ? OK : E_IO;
+}
+
+static void recover(void *ctx, const struct message *record)
+{
+    exec_apply(ctx, record);
+}
+
+static void on_risk(void *ctx, const struct message *m, struct now now)
+{
+    struct hand *hand = ctx;
+    if (!outbox_has_room(&hand->s.outbox))
+        service_flush(&hand->s);
+    exec_on_risk(hand->core, m, service_now(&hand->s, now), &hand->s.outbox);
+}
+
+static void on_market(struct service *s, int index, const struct message *m, struct now now)
+{
+    if (m->env.type == MSG_INST)
+        exec_on_market(((struct hand *)s)->core, index, now, &s->outbox);
+}
+
+/* Orders go out before the venue is asked what it made of them; what it answers may make new orders, due at
+ * once when the paper venue has no latency. */
+static void on_time(struct service *s, struct now now)
+{
+    struct hand *hand = (struct hand *)s;
+    int64_t due_ns;
+    do {
+        service_flush(s);
+        hand->now = now;
+        for (; hand->n_questions > 0; hand->n_questions--) {
+            const struct order *q = &hand->questions[hand->n_questions - 1];
+            paper_look_up(hand->paper, q->venue, q->client_id, on_report, hand);
+        }
+        due_ns = paper_run(hand->paper, now, on_report, hand);
+        exec_on_time(hand->core, now, &s->outbox);
+    } while (s->outbox.n_effects > 0 && !s->blocked);
+    if (due_ns != INT64_MAX)
+        loop_wake_in(s->loop, due_ns - now.market_ns);
+}
+
+static enum control_code on_control(struct service *s, const struct request *request, struct now now)
+{
+    enum control_code code =
+        exec_on_control(((struct hand *)s)->core, request->verb, request->arg, now, &s->outbox);
+    service_flush(s);
+    if (request->verb == VERB_STOP)
+        loop_stop(s->loop);
+    return code;
+}
+
+static void on_status(struct service *s, struct reply *reply)
+{
+    struct hand *hand = (struct hand *)s;
+    exec_status(hand->core, reply);
+    status_metric(reply, "venue_waiting", paper_waiting(hand->paper));
+    ledger_status(s->ledger, reply);
+}
+
+static void beat(void *ctx, struct now now)
+{
+    struct service *s = ctx;
+    uint64_t epoch, pos;
+    exec_upstream(((struct hand *)s)->core, &epoch, &pos);
+    ledger_beat(s->ledger, !s->blocked, service_now(s, now).market_ns, epoch, pos, now);
+}
+
+/* Reads the venue's log back, and opens it to go on. A last line without its newline was never answered: cut.
+ */
+static void open_paper(struct hand *hand)
+{
+    struct service *s = &hand->s;
+    hand->paper = paper_new(&s->config, s->view, PAPER_ORDERS, (struct paper_log){hand, write_paper_log});
+    if (!hand->paper)
+        service_fail(s, "out of memory");
+    FILE *f = fopen("paper.log", "re");
+    char line[512];
+    long whole = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        size_t len = strlen(line);
+        if (line[len - 1] != '\n')
+            break;
+        if (paper_restore(hand->paper, line, len - 1) != OK)
+            service_fail(s, "paper.log: a line cannot be read; expected what the paper venue wrote");
+        whole = ftell(f);
+    }
+    if (f)
+        (void)fclose(f);
+    hand->paper_log = open("paper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (hand->paper_log < 0 || ftruncate(hand->paper_log, whole) != 0)
+        service_fail(s, "paper.log cannot be opened");
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
+    static struct hand hand;
+    struct service *s = &hand.s;
+    service_open(s, "exec", argc, argv);
+    service_view(s);
+    hand.core = exec_new(&(struct exec_options){&s->config, s->view, s->run, s->boot_id});
+    if (!hand.core)
+        service_fail(s, "out of memory");
+    service_ledger(s, "exec", recover, hand.core);
+    open_paper(&hand);
+    s->devices = (struct devices){.ctx = s,
+                                  .append = append,
+                                  .write = write_all,
+                                  .sync = sync_all,
+                                  .publish = publish,
+                                  .send = send_order};
+    s->on_market = on_market;
+    s->on_time = on_time;
+    s->on_control = on_control;
+    s->on_status = on_status;
+    struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
+    exec_start(hand.core, ledger_next_epoch(s->ledger), now, &s->outbox);
+    service_flush(s);
+    service_market(s, kinds, false);
+    service_follow(s, "risk", 0, 0, on_risk);
+    (void)loop_timer(s->loop, 250 * NS_PER_MS, beat, s);
+    return service_run(s);
+}

@@ -1,0 +1,152 @@
+/* A worker's process: market data in, both ledgers in, intents out. It subscribes to the instruments of the
+ * routes it owns. */
+#include <string.h>
+#include <sys/random.h>
+
+#include "lib/base/table.h"
+#include "lib/runtime/service.h"
+#include "proto/topic.h"
+#include "services/strategy/worker.h"
+
+enum { ROUTES_MAX = 1024 };
+
+struct trader {
+    struct service s; /* first: callbacks get its address */
+    struct worker *core;
+    void *intents;
+    uint64_t incarnation, unsent;
+    struct table *routes;
+    bool owned[ROUTES_MAX];
+    bool rate[INSTRUMENTS_MAX]; /* subscribed as an exchange rate to the reporting currency */
+};
+
+static int send_intent(void *ctx, enum peer to, struct message *m)
+{
+    struct trader *trader = ctx;
+    if (to != PEER_RISK)
+        return E_STATE;
+    if (m->env.trace.recv_mono)
+        m->env.trace.hop[HOP_STRATEGY_OUT] = clock_mono_ns();
+    size_t len = codec_encode(m, trader->s.bytes, sizeof trader->s.bytes);
+    int status = socket_send(trader->intents, trader->s.bytes, len, false);
+    if (status != OK)
+        trader->unsent++;
+    return status;
+}
+
+static void subscribe(struct service *s, const char *symbol, const char *venue, bool on)
+{
+    char topic[TOPIC_MAX];
+    if (!*symbol)
+        return;
+    (void)topic_make("book", symbol, venue, topic);
+    service_subscribe(s, topic, on);
+    (void)topic_make("bbo", symbol, venue, topic);
+    service_subscribe(s, topic, on);
+}
+
+/* libzmq counts equal subscriptions, so routes may share an instrument. */
+static void follow_assignment(struct trader *trader, const struct assign *a)
+{
+    struct service *s = &trader->s;
+    int route = table_intern(trader->routes, a->route, strlen(a->route));
+    if (route < 0)
+        return;
+    bool mine = strcmp(a->worker, s->name) == 0 && a->incarnation == trader->incarnation;
+    if (mine == trader->owned[route])
+        return;
+    trader->owned[route] = mine;
+    for (uint32_t i = 0; i < a->n_legs; i++)
+        subscribe(s, a->legs[i].symbol, a->legs[i].venue, mine);
+    subscribe(s, a->fx_symbol, a->fx_venue, mine);
+}
+
+static void on_risk(void *ctx, const struct message *m, struct now now)
+{
+    struct trader *trader = ctx;
+    if (m->env.type == MSG_ASSIGN)
+        follow_assignment(trader, &m->assign);
+    worker_on_risk(trader->core, m, service_now(&trader->s, now));
+}
+
+static void on_exec(void *ctx, const struct message *m, struct now now)
+{
+    struct trader *trader = ctx;
+    worker_on_exec(trader->core, m, service_now(&trader->s, now));
+}
+
+/* Exchange rates to the reporting currency are wanted whatever the routes are. */
+static void on_market(struct service *s, int index, const struct message *m, struct now now)
+{
+    struct trader *trader = (struct trader *)s;
+    if (m->env.type == MSG_INST && strcmp(m->inst.base, s->config.run.reporting) == 0 &&
+        !trader->rate[index]) {
+        trader->rate[index] = true;
+        subscribe(s, m->inst.symbol, m->inst.venue, true);
+    }
+    worker_on_market(trader->core, index, m, now);
+}
+
+static void on_time(struct service *s, struct now now)
+{
+    struct trader *trader = (struct trader *)s;
+    worker_decide(trader->core, service_current(s), now, &s->outbox);
+    worker_on_time(trader->core, now, &s->outbox);
+}
+
+static bool quiet(struct service *s)
+{
+    return worker_quiet(((struct trader *)s)->core);
+}
+
+static enum control_code on_control(struct service *s, const struct request *request, struct now now)
+{
+    if (request->verb != VERB_STOP)
+        return CONTROL_UNKNOWN_VERB;
+    worker_stop(((struct trader *)s)->core, now, &s->outbox);
+    service_flush(s);
+    loop_stop(s->loop);
+    return CONTROL_DONE;
+}
+
+static void on_status(struct service *s, struct reply *reply)
+{
+    struct trader *trader = (struct trader *)s;
+    worker_status(trader->core, reply);
+    status_metric(reply, "intents_unsent", (int64_t)trader->unsent);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const kinds[] = {"inst.", "beat.", NULL};
+    static struct trader trader;
+    struct service *s = &trader.s;
+    char error[CONFIG_ERROR_MAX];
+    service_open(s, "strategy", argc, argv);
+    service_view(s);
+    trader.routes = table_new(ROUTES_MAX, sizeof((struct assign *)0)->route);
+    if (!trader.routes ||
+        getrandom(&trader.incarnation, sizeof trader.incarnation, 0) != sizeof trader.incarnation)
+        service_fail(s, "no memory or no random numbers");
+    trader.core = worker_new(&(struct worker_options){.config = &s->config,
+                                                      .view = s->view,
+                                                      .strategy = strategy_named(s->config.strategy.name),
+                                                      .run = s->run,
+                                                      .name = s->name,
+                                                      .incarnation = trader.incarnation,
+                                                      .build = build_id()},
+                             error);
+    if (!trader.core)
+        service_fail(s, error);
+    s->devices = (struct devices){.ctx = s, .send = send_intent};
+    s->on_market = on_market;
+    s->on_time = on_time;
+    s->quiet = quiet;
+    s->on_control = on_control;
+    s->on_status = on_status;
+    service_follow(s, "risk", 0, 0, on_risk);
+    service_follow(s, "exec", 0, 0, on_exec);
+    service_market(s, kinds, true);
+    trader.intents = service_socket(s, SOCKET_INTENT_PUSH, "risk", "intents");
+    return service_run(s);
+}
