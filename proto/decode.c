@@ -166,7 +166,8 @@ static enum drop read_money(const msgpack_object *o, void *out)
     money amount;
     if (o->type != MSGPACK_OBJECT_STR)
         return DROP_FIELD_TYPE;
-    if (!money_parse(o->via.str.ptr, o->via.str.size, &amount))
+    /* msgpack-c gives an empty text no address */
+    if (o->via.str.size == 0 || !money_parse(o->via.str.ptr, o->via.str.size, &amount))
         return DROP_FIELD_RANGE;
     memcpy(out, &amount, sizeof(amount));
     return DROP_NONE;
@@ -266,7 +267,8 @@ static bool read_record(struct reading *r, const struct field *fields, const msg
         return drop_value(r, why, f->name, value, expected);
     }
     if (f->name || (r->strict && o->via.array.size > (uint32_t)(f - fields))) {
-        snprintf(expected, sizeof(expected), "%s%" PRIu32, f->name ? "at least " : "", count_of_fields(fields));
+        snprintf(expected, sizeof(expected), "%s%" PRIu32, f->name ? "at least " : "",
+                 count_of_fields(fields));
         return drop_value(r, DROP_FIELDS, NULL, o, expected);
     }
     return true;
