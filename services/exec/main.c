@@ -105,9 +105,9 @@ static void on_time(struct service *s, struct now now)
     do {
         service_flush(s);
         hand->now = now;
-        for (; hand->n_questions > 0; hand->n_questions--) {
-            const struct order *q = &hand->questions[hand->n_questions - 1];
-            paper_look_up(hand->paper, q->venue, q->client_id, on_report, hand);
+        while (hand->n_questions > 0) {
+            struct order asked = hand->questions[--hand->n_questions];
+            paper_look_up(hand->paper, asked.venue, asked.client_id, on_report, hand);
         }
         due_ns = paper_run(hand->paper, now, on_report, hand);
         exec_on_time(hand->core, now, &s->outbox);

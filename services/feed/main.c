@@ -1,0 +1,302 @@
+/* The feed's process: plays the run's market into books, and publishes them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/runtime/service.h"
+#include "proto/topic.h"
+#include "services/feed/feed.h"
+#include "services/feed/pacer.h"
+#include "venues/player.h"
+
+enum { STEPS_PER_WAKEUP = 4096, PLAYING_VENUES_MAX = 64 };
+
+/* How long the first frame waits for the consumers that the run has. */
+#define START_WAIT_NS (10 * NS_PER_SEC)
+
+/* When the market of this run began; kept in a file, so that a feed that died rejoins it where it now is. */
+struct market_clock {
+    int64_t start_market_ns, start_mono_ns;
+    int64_t reached_ns; /* at full speed: market time played */
+};
+
+struct publisher {
+    struct service s; /* first: callbacks get its address */
+    struct feed *core;
+    struct player *player;
+    struct pacer pacer;
+    struct inbox inbox;
+    void *market;
+    struct market_clock clock;
+    double speed;      /* 0 = as fast as the slowest consumer */
+    uint32_t expected; /* consumers that the run has */
+    bool started, resumed, ended;
+    uint64_t published, unsent, in_window;
+    struct now now; /* of the frame being played */
+};
+
+/* ---- the market's clock
+ * ------------------------------------------------------------------------------------ */
+
+static void save_clock(const struct publisher *p)
+{
+    FILE *f = fopen("feed.clock.next", "we");
+    if (!f)
+        return;
+    (void)fprintf(f, "%ld %ld %ld\n", p->clock.start_market_ns, p->clock.start_mono_ns, p->clock.reached_ns);
+    if (fclose(f) == 0)
+        (void)rename("feed.clock.next", "feed.clock");
+}
+
+static bool load_clock(struct publisher *p)
+{
+    FILE *f = fopen("feed.clock", "re");
+    if (!f)
+        return false;
+    bool read = fscanf(f, "%ld %ld %ld", &p->clock.start_market_ns, &p->clock.start_mono_ns,
+                       &p->clock.reached_ns) == 3;
+    (void)fclose(f);
+    return read;
+}
+
+/* ---- the player's sink
+ * -------------------------------------------------------------------------------------- */
+
+static void room(struct publisher *p)
+{
+    if (!outbox_has_room(&p->s.outbox))
+        service_flush(&p->s);
+}
+
+static void on_instrument(void *ctx, const struct venue_book *book)
+{
+    struct publisher *p = ctx;
+    feed_on_instrument(p->core, book->inst.venue, book, p->now);
+}
+
+static void on_book(void *ctx, const struct venue_book *book)
+{
+    struct publisher *p = ctx;
+    feed_on_book(p->core, book->inst.venue, book, p->now);
+}
+
+static void on_best(void *ctx, const struct venue_book *book, const struct bbo *bbo)
+{
+    struct publisher *p = ctx;
+    feed_on_best(p->core, book->inst.venue, book, bbo, p->now);
+}
+
+static void on_trade(void *ctx, const struct venue_book *book, const struct trade *trade)
+{
+    struct publisher *p = ctx;
+    room(p);
+    feed_on_trade(p->core, book->inst.venue, book, trade, p->now, &p->s.outbox);
+}
+
+/* ---- playing
+ * ------------------------------------------------------------------------------------------------- */
+
+static int publish(void *ctx, struct message *m)
+{
+    struct publisher *p = ctx;
+    char topic[TOPIC_MAX];
+    size_t topic_len = topic_of(m, topic);
+    if (m->env.trace.recv_mono)
+        m->env.trace.hop[HOP_FEED_OUT] = clock_mono_ns();
+    size_t len = codec_encode(m, p->s.bytes, sizeof p->s.bytes);
+    p->published++;
+    if (len == 0 || socket_send(p->market, topic, topic_len, true) != OK ||
+        socket_send(p->market, p->s.bytes, len, false) != OK)
+        p->unsent++;
+    return OK;
+}
+
+static void publish_touched(struct publisher *p, struct now now)
+{
+    bool more;
+    do {
+        room(p);
+        more = feed_publish(p->core, now, &p->s.outbox);
+        service_flush(&p->s);
+    } while (more && !p->s.blocked);
+}
+
+static void step(struct publisher *p, struct now now)
+{
+    p->now = now;
+    p->now.market_ns = player_next_ns(p->player);
+    player_step(p->player);
+    p->clock.reached_ns = p->now.market_ns;
+}
+
+static void end_window(struct publisher *p, bool last, struct now now)
+{
+    room(p);
+    struct message *m = outbox_message(&p->s.outbox, MSG_PACE);
+    (void)snprintf(m->env.stream, sizeof m->env.stream, "market");
+    m->env.time_out = now.utc_ns;
+    m->pace.window = pacer_announce(&p->pacer, now);
+    m->pace.market_time = p->clock.reached_ns;
+    m->pace.last = last;
+    outbox_add(&p->s.outbox, EFFECT_PUBLISH, m, PEER_NONE);
+    service_flush(&p->s);
+    save_clock(p);
+    p->in_window = p->published;
+}
+
+/* One window, every change published: at full speed no book is conflated away. */
+static void play_window(struct publisher *p, struct now now)
+{
+    uint32_t silent;
+    if (!pacer_done(&p->pacer, now, &silent))
+        return;
+    if (silent)
+        log_line(LOG_WARN, "consumer-silent", "left_out=%u window=%lu", silent, p->pacer.window);
+    p->in_window = p->published;
+    while (player_next_ns(p->player) != INT64_MAX &&
+           p->published - p->in_window < (uint64_t)p->s.config.feed.pace_window) {
+        step(p, now);
+        publish_touched(p, p->now);
+    }
+    p->ended = player_next_ns(p->player) == INT64_MAX;
+    end_window(p, p->ended, now);
+}
+
+/* Everything due by the clock, each touched topic once. While it is behind by more than one wake-up's work it
+ * catches up without publishing: old prices must not look new. */
+static void play_clock(struct publisher *p, struct now now)
+{
+    int64_t target =
+        p->clock.start_market_ns + (int64_t)((double)(now.mono_ns - p->clock.start_mono_ns) * p->speed);
+    int steps = 0;
+    while (player_next_ns(p->player) <= target && steps++ < STEPS_PER_WAKEUP)
+        step(p, now);
+    int64_t next = player_next_ns(p->player);
+    if (next <= target) {
+        loop_wake_in(p->s.loop, 1);
+        return;
+    }
+    now.market_ns = target;
+    publish_touched(p, now);
+    p->ended = next == INT64_MAX;
+    if (!p->ended)
+        loop_wake_in(p->s.loop, (int64_t)((double)(next - target) / p->speed));
+}
+
+static bool start(struct publisher *p, struct now now)
+{
+    if (p->pacer.n < p->expected && now.mono_ns - p->clock.start_mono_ns < START_WAIT_NS && !p->resumed)
+        return false;
+    if (p->resumed) {
+        while (p->speed == 0 && player_next_ns(p->player) <= p->clock.reached_ns)
+            step(p, now);
+    } else {
+        p->clock.start_mono_ns = now.mono_ns;
+        p->clock.start_market_ns = player_next_ns(p->player);
+        save_clock(p);
+    }
+    log_line(LOG_INFO, "playing", "consumers=%u expected=%u resumed=%d", p->pacer.n, p->expected, p->resumed);
+    return true;
+}
+
+static void on_time(struct service *s, struct now now)
+{
+    struct publisher *p = (struct publisher *)s;
+    now.market_ns = p->clock.reached_ns;
+    if (!p->started)
+        p->started = start(p, now);
+    if (p->started && !p->ended) {
+        if (p->speed == 0)
+            play_window(p, now);
+        else
+            play_clock(p, now);
+    }
+    room(p);
+    feed_on_time(p->core, now, &s->outbox);
+    publish_touched(p, now);
+}
+
+/* ---- others
+ * ---------------------------------------------------------------------------------------------------- */
+
+static int drain_subscriptions(void *ctx, struct now now, int bound)
+{
+    struct publisher *p = ctx;
+    int taken = 0;
+    now.market_ns = p->clock.reached_ns;
+    while (taken < bound && inbox_take(&p->inbox, p->market) == OK) {
+        const char *bytes = p->inbox.bytes;
+        if (p->inbox.len > 0 && bytes[0] == 1)
+            feed_on_subscription(p->core, bytes + 1, p->inbox.len - 1, now);
+        inbox_skip(&p->inbox, p->market);
+        taken++;
+    }
+    return taken;
+}
+
+static void report_venues(void *ctx, struct now now)
+{
+    struct publisher *p = ctx;
+    struct player_venue venues[PLAYING_VENUES_MAX];
+    uint32_t n = p->started ? player_venues(p->player, venues, PLAYING_VENUES_MAX) : 0;
+    now.market_ns = p->clock.reached_ns;
+    for (uint32_t i = 0; i < n; i++) {
+        room(p);
+        feed_on_venue(p->core, venues[i].name, VENUE_UP, p->ended ? "the recording has ended" : "playing",
+                      venues[i].counters, now, &p->s.outbox);
+    }
+}
+
+static enum control_code on_control(struct service *s, const struct request *request, struct now now)
+{
+    if (request->verb == VERB_PACED)
+        pacer_answer(&((struct publisher *)s)->pacer, request->arg, request->number, now);
+    else if (request->verb == VERB_STOP)
+        loop_stop(s->loop);
+    else
+        return CONTROL_UNKNOWN_VERB;
+    return CONTROL_DONE;
+}
+
+static void on_status(struct service *s, struct reply *reply)
+{
+    struct publisher *p = (struct publisher *)s;
+    status_metric(reply, "published", (int64_t)p->published);
+    status_metric(reply, "unsent", (int64_t)p->unsent);
+    status_metric(reply, "ended", p->ended);
+    status_metric(reply, "progress_permille", (int64_t)(player_progress(p->player) * 1000));
+    status_metric(reply, "played_ns", p->clock.reached_ns - p->clock.start_market_ns);
+    status_metric(reply, "consumers", p->pacer.n);
+    status_metric(reply, "consumers_left_out", p->pacer.left_out);
+    status_metric(reply, "dislocations", (int64_t)player_dislocations(p->player));
+    feed_status(p->core, reply);
+}
+
+int main(int argc, char **argv)
+{
+    static struct publisher p;
+    struct service *s = &p.s;
+    char error[CONFIG_ERROR_MAX];
+    service_open(s, "feed", argc, argv);
+    p.speed = strcmp(s->config.feed.speed, "max") == 0 ? 0 : strtod(s->config.feed.speed, NULL);
+    p.expected = (uint32_t)s->config.strategy.workers + 3; /* and the gate, the hand, the recorder */
+    p.resumed = load_clock(&p);
+    if (!p.resumed)
+        p.clock = (struct market_clock){.start_market_ns = clock_utc_ns(), .start_mono_ns = clock_mono_ns()};
+    uint64_t epoch = epoch_next("feed.epoch");
+    p.core = feed_new(&(struct feed_options){
+        .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
+    if (!p.core || epoch == 0 || inbox_open(&p.inbox) != OK)
+        service_fail(s, "no memory, or feed.epoch cannot be written");
+    struct market_sink sink = {&p, on_instrument, on_book, on_best, on_trade};
+    if (player_open(&s->config, p.clock.start_market_ns, &sink, &p.player, error) != OK)
+        service_fail(s, error);
+    s->devices = (struct devices){.ctx = &p, .publish = publish};
+    s->on_time = on_time;
+    s->on_control = on_control;
+    s->on_status = on_status;
+    p.market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
+    (void)loop_source(s->loop, p.market, 0, true, drain_subscriptions, &p);
+    (void)loop_timer(s->loop, NS_PER_SEC, report_venues, &p);
+    return service_run(s);
+}
