@@ -13,6 +13,7 @@
 #define SLUICE_MARKET_VIEW_H
 
 #include "lib/base/clock.h"
+#include "lib/base/decimal.h"
 #include "lib/base/table.h"
 #include "proto/message.h"
 
