@@ -10,7 +10,7 @@ enum { ENVELOPE_FIELDS = 9, TRACE_FIELDS = 5 };
 struct span {
     char *at;
     char *end;
-    bool full; /* stays true: a short value behind one that did not fit must not be written */
+    bool full; /* something did not fit */
 };
 
 static int span_write(void *data, const char *bytes, size_t len)
@@ -18,7 +18,7 @@ static int span_write(void *data, const char *bytes, size_t len)
     struct span *span = data;
     if (len == 0)
         return 0;
-    if (span->full || len > (size_t)(span->end - span->at)) {
+    if (len > (size_t)(span->end - span->at)) {
         span->full = true;
         return -1;
     }

@@ -143,6 +143,8 @@ START_TEST(counts_and_lengths_that_lie_are_truncated)
     expect_drop("\x91\xdb\xff\xff\xff\xff", 6, DROP_TRUNCATED, "at byte 1");
     expect_drop("\x91\xc6\xff\xff\xff\xff", 6, DROP_TRUNCATED, "at byte 1");
     expect_drop("\x91\xc9\xff\xff\xff\xff\x01", 7, DROP_TRUNCATED, "at byte 1");
+    expect_drop("\x91\xc7\x01\x05", 4, DROP_TRUNCATED, "at byte 1");
+    expect_drop("\x91\xc7\x01\x05\x00", 5, DROP_ENVELOPE, "an extension");
     expect_drop("\x81\x01", 2, DROP_TRUNCATED, "at byte 0");
 }
 END_TEST

@@ -50,6 +50,24 @@ START_TEST(any_message_survives_the_way_there_and_back)
 }
 END_TEST
 
+START_TEST(the_wire_form_is_the_shortest_and_leaves_trailing_zero_hops_out)
+{
+    static const unsigned char expected[] = {0x99, 1,    7, 0xa1, 'm',  3, 4, 0xcd, 1, 0, 5,   0x95,
+                                             0,    0xff, 0, 0,    0x92, 0, 6, 0x93, 1, 2, 0xc3};
+    message_init(&sent, MSG_PACE);
+    strcpy(sent.env.stream, "m");
+    sent.env.epoch = 3;
+    sent.env.seq = 4;
+    sent.env.pos = 256;
+    sent.env.time_out = 5;
+    sent.env.trace.recv_utc = -1;
+    sent.env.trace.hop[1] = 6;
+    sent.pace = (struct pace){.window = 1, .market_time = 2, .last = true};
+    ck_assert_uint_eq(codec_encode(&sent, packed, sizeof(packed)), sizeof(expected));
+    ck_assert_mem_eq(packed, expected, sizeof(expected));
+}
+END_TEST
+
 START_TEST(each_field_is_compared_when_messages_are)
 {
     for (const struct message_kind *const *k = message_kinds(); *k; k++) {
@@ -182,6 +200,7 @@ int main(void)
     tcase_add_checked_fixture(promises, setup, teardown);
     tcase_set_timeout(promises, 60);
     tcase_add_test(promises, any_message_survives_the_way_there_and_back);
+    tcase_add_test(promises, the_wire_form_is_the_shortest_and_leaves_trailing_zero_hops_out);
     tcase_add_test(promises, each_field_is_compared_when_messages_are);
     tcase_add_test(promises, what_was_not_sent_is_zero);
     tcase_add_test(promises, a_message_fits_into_exactly_its_length);
