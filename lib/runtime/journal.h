@@ -1,6 +1,6 @@
 /* A journal: an append-only sequence of records in segment files, in one directory that one process owns.
  *
- * Record: length, CRC32C over everything after it, epoch, pos, time, payload. Positions are contiguous from 1;
+ * Record: CRC32C over everything after it, length, epoch, pos, time, payload (journal_record.h). Positions are contiguous from 1;
  * epochs rise. Segments are named by their first position and rolled by size.
  *
  * Promises: what journal_write returned OK for survives the process; what journal_synced covers survives power
@@ -31,19 +31,21 @@ struct journal_record {
     size_t len;
 };
 
-enum { JOURNAL_PAYLOAD_MAX = 64 * 1024, JOURNAL_ERROR_MAX = 256 };
+enum { JOURNAL_PAYLOAD_MAX = 64 * 1024, JOURNAL_BUFFER_BYTES = 4 * 1024 * 1024, JOURNAL_ERROR_MAX = 256 };
 
 /* Opens or creates a journal in dir (made when absent), takes the exclusive lock (E_BUSY when another process
  * has it), cuts a torn tail. In `error` words on failure, and on OK a note when something was cut, else "". */
 int journal_open(const char *dir, const struct journal_options *options, struct journal **out,
                  char error[JOURNAL_ERROR_MAX]);
-void journal_close(struct journal **self); /* writes and syncs what is buffered */
+void journal_close(struct journal **self); /* writes what is buffered and, but for sync never, syncs */
 
-/* Buffers one record. pos must be the head's plus one, epoch not below the head's (E_STATE). E_RANGE: too long. */
+/* Buffers one record. pos must be the head's plus one, epoch not below the head's (E_STATE). E_RANGE: too long. E_FULL: the
+ * buffer (JOURNAL_BUFFER_BYTES) has no room; journal_write makes it. */
 int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len);
 
 /* One write() of everything buffered. E_IO (disk full, short write, error): what could not be written stays
- * buffered, nothing of it counts as written, and the call may be repeated; words in journal_error. */
+ * buffered, nothing of it counts as written, and the call may be repeated; words in journal_error. After a
+ * failed fdatasync every call is E_IO: what the device holds is then unknown until the journal is opened anew. */
 int journal_write(struct journal *self);
 
 /* Waits until everything written is on disk. E_IO. */
@@ -62,10 +64,12 @@ int journal_free_below(struct journal *self, uint64_t pos);
 
 struct journal_reader;
 
+/* from_pos below the oldest record, such as 0, starts at the oldest. E_IO: no such directory. */
 int journal_reader_open(const char *dir, uint64_t from_pos, struct journal_reader **out, char error[JOURNAL_ERROR_MAX]);
 void journal_reader_close(struct journal_reader **self);
 
-/* 1 = got a record; 0 = no more for now (a half-written tail counts as no more); E_CORRUPT, E_IO with words. */
+/* 1 = got a record; 0 = no more for now (a half-written tail counts as no more); E_ABSENT: what comes next was
+ * freed meanwhile; E_CORRUPT, E_IO; with words. */
 int journal_reader_next(struct journal_reader *self, struct journal_record *out);
 const char *journal_reader_error(const struct journal_reader *self);
 

@@ -1,0 +1,253 @@
+#include "lib/runtime/journal_record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <isa-l/crc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the journal's integers are copied as they stand");
+
+static const unsigned char magic[8] = {'S', 'L', 'U', 'I', 'C', 'E', 'J', '1'};
+
+uint32_t crc32c(const void *bytes, size_t len)
+{
+    /* ISA-L leaves the inversions of the standard to its caller, and takes no const. */
+    return ~crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)len, ~0u);
+}
+
+size_t record_bytes(size_t len)
+{
+    return (RECORD_HEADER + len + 7) & ~(size_t)7;
+}
+
+static uint32_t get_u32(const unsigned char *at)
+{
+    uint32_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+static uint64_t get_u64(const unsigned char *at)
+{
+    uint64_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+void record_encode(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len)
+{
+    unsigned char *to = out;
+    const size_t total = record_bytes(len);
+    const uint32_t length = (uint32_t)len;
+    memcpy(to + 4, &length, 4);
+    memcpy(to + 8, &epoch, 8);
+    memcpy(to + 16, &pos, 8);
+    memcpy(to + 24, &time_ns, 8);
+    if (len > 0)
+        memcpy(to + RECORD_HEADER, payload, len);
+    memset(to + RECORD_HEADER + len, 0, total - RECORD_HEADER - len);
+    const uint32_t crc = crc32c(to + 4, total - 4);
+    memcpy(to, &crc, 4);
+}
+
+void segment_header_encode(unsigned char out[SEGMENT_HEADER], uint64_t first_pos, uint64_t epoch_before)
+{
+    memcpy(out, magic, 8);
+    memcpy(out + 8, &first_pos, 8);
+    memcpy(out + 16, &epoch_before, 8);
+    memset(out + 24, 0, 4);
+    const uint32_t crc = crc32c(out, 28);
+    memcpy(out + 28, &crc, 4);
+}
+
+void segment_name(uint64_t first_pos, char out[SEGMENT_NAME])
+{
+    snprintf(out, SEGMENT_NAME, "%020" PRIu64 ".log", first_pos);
+}
+
+static bool segment_of_name(const char *name, uint64_t *first_pos)
+{
+    if (strlen(name) != 24 || strcmp(name + 20, ".log") != 0 || strspn(name, "0123456789") != 20)
+        return false;
+    errno = 0;
+    *first_pos = strtoull(name, NULL, 10);
+    return errno == 0 && *first_pos > 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+int segments_list(const char *dir, uint64_t *first, size_t max)
+{
+    DIR *d = opendir(dir);
+    if (d == NULL)
+        return E_IO;
+    size_t n = 0;
+    uint64_t pos;
+    struct dirent *entry;
+    while (n <= max && (entry = readdir(d)) != NULL) {
+        if (!segment_of_name(entry->d_name, &pos))
+            continue;
+        if (n < max)
+            first[n] = pos;
+        n++;
+    }
+    closedir(d);
+    if (n > max)
+        return E_FULL;
+    qsort(first, n, sizeof *first, ascending);
+    return (int)n;
+}
+
+/* ---- cursor ------------------------------------------------------------------------------------------ */
+
+/* Makes `want` bytes from file offset `from` stand in the buffer, if the file has them. Returns how many of
+ * them there are, and where; E_IO. */
+static ssize_t fill(struct cursor *c, off_t from, size_t want, const unsigned char **out)
+{
+    if (from < c->at || from + (off_t)want > c->at + (off_t)c->have) {
+        c->at = from;
+        c->have = 0;
+        while (c->have < CURSOR_BYTES) {
+            const ssize_t got =
+                pread(c->fd, c->bytes + c->have, CURSOR_BYTES - c->have, from + (off_t)c->have);
+            if (got < 0 && errno == EINTR)
+                continue;
+            if (got < 0)
+                return E_IO;
+            if (got == 0)
+                break;
+            c->have += (size_t)got;
+        }
+    }
+    const size_t skip = (size_t)(from - c->at);
+    *out = c->bytes + skip;
+    const size_t there = c->have - skip;
+    return (ssize_t)(there < want ? there : want);
+}
+
+/* Whether a whole record with a later position begins somewhere behind `from`. Positions and lengths are
+ * looked at before the sum, so that the search costs a sum only where a record may be. 1, 0, E_IO. */
+static int whole_behind(struct cursor *c, off_t from)
+{
+    for (off_t at = from;; at += 8) {
+        const unsigned char *b;
+        const ssize_t head = fill(c, at, RECORD_HEADER, &b);
+        if (head < 0)
+            return E_IO;
+        if (head < RECORD_HEADER)
+            return 0;
+        const uint64_t ahead = get_u64(b + 16) - c->pos;
+        const uint32_t len = get_u32(b + 4);
+        if (len > JOURNAL_PAYLOAD_MAX || ahead == 0 ||
+            ahead > (uint64_t)(at - c->offset) / RECORD_HEADER + 1 || get_u64(b + 8) < c->epoch)
+            continue;
+        const size_t total = record_bytes(len);
+        const ssize_t got = fill(c, at, total, &b);
+        if (got < 0)
+            return E_IO;
+        if ((size_t)got == total && crc32c(b + 4, total - 4) == get_u32(b))
+            return 1;
+    }
+}
+
+/* Says what a record that does not hold is: the torn tail, or damage. */
+static int judge(struct cursor *c, const char *why)
+{
+    c->why = why;
+    const int behind = whole_behind(c, c->offset + 8);
+    c->have = 0;
+    return behind < 0 ? E_IO : behind ? CURSOR_CORRUPT : CURSOR_TORN;
+}
+
+int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
+{
+    char name[SEGMENT_NAME], path[JOURNAL_PATH_MAX + SEGMENT_NAME];
+    segment_name(first_pos, name);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    c->first_pos = first_pos;
+    c->pos = first_pos - 1;
+    c->epoch = 0;
+    c->offset = SEGMENT_HEADER;
+    c->at = 0;
+    c->have = 0;
+    c->why = "";
+    c->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (c->fd < 0)
+        return errno == ENOENT ? E_ABSENT : E_IO;
+    const unsigned char *b;
+    const ssize_t got = fill(c, 0, SEGMENT_HEADER, &b);
+    if (got < 0)
+        return E_IO;
+    const bool holds = got == SEGMENT_HEADER && memcmp(b, magic, sizeof magic) == 0 &&
+                       get_u64(b + 8) == first_pos && crc32c(b, 28) == get_u32(b + 28);
+    if (holds) {
+        c->epoch = get_u64(b + 16);
+        c->have = 0;
+        return CURSOR_END;
+    }
+    c->offset = 0;
+    return judge(c, got < SEGMENT_HEADER ? "the segment's header is not whole"
+                                         : "the segment's header does not hold");
+}
+
+void cursor_close(struct cursor *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+int cursor_next(struct cursor *c, struct journal_record *out)
+{
+    const unsigned char *b;
+    ssize_t got = fill(c, c->offset, RECORD_HEADER, &b);
+    if (got < RECORD_HEADER && got >= 0) {
+        c->have = 0; /* what was read of a tail may be cut and written anew */
+        got = fill(c, c->offset, RECORD_HEADER, &b);
+    }
+    if (got < 0)
+        return E_IO;
+    if (got == 0) {
+        c->have = 0;
+        return CURSOR_END;
+    }
+    if (got < RECORD_HEADER)
+        return judge(c, "the record is not whole");
+    const uint32_t len = get_u32(b + 4);
+    if (len > JOURNAL_PAYLOAD_MAX)
+        return judge(c, "the record's length is out of bounds");
+    const size_t total = record_bytes(len);
+    got = fill(c, c->offset, total, &b);
+    if (got < 0)
+        return E_IO;
+    if ((size_t)got < total)
+        return judge(c, "the record is not whole");
+    if (crc32c(b + 4, total - 4) != get_u32(b))
+        return judge(c, "the record's checksum does not hold");
+    if (get_u64(b + 16) != c->pos + 1) {
+        c->why = "the record has another position";
+        return CURSOR_CORRUPT;
+    }
+    if (get_u64(b + 8) < c->epoch) {
+        c->why = "the record's epoch is below the one before";
+        return CURSOR_CORRUPT;
+    }
+    out->epoch = c->epoch = get_u64(b + 8);
+    out->pos = c->pos = get_u64(b + 16);
+    out->time_ns = (int64_t)get_u64(b + 24);
+    out->payload = b + RECORD_HEADER;
+    out->len = len;
+    c->offset += (off_t)total;
+    return CURSOR_RECORD;
+}
