@@ -226,36 +226,34 @@ int dec_cmp(struct dec a, struct dec b)
     return a_sign * cmp_magnitudes(magnitude64(a.m), a.exp, magnitude64(b.m), b.exp);
 }
 
-int dec_add(struct dec a, struct dec b, struct dec *out)
+/* a + sign * b. The finer one, being tight, keeps the sum at its exponent: a sum that would need the coarser
+ * moved by more than 19 digits has too many. */
+static int sum_of(struct dec a, struct dec b, int sign, struct dec *out)
 {
     if (!in_bounds(a.exp) || !in_bounds(b.exp)) {
         return E_RANGE;
     }
     a = dec_tight(a);
     b = dec_tight(b);
-    if (a.m == 0 || b.m == 0) {
-        *out = a.m == 0 ? b : a;
-        return OK;
-    }
-    if (a.exp < b.exp) {
-        struct dec finer = a;
-        a = b;
-        b = finer;
-    }
-    /* b, being tight, keeps the sum at its exponent: a sum that needs more than this has too many digits. */
-    int shift = a.exp - b.exp;
-    if (shift > 19) {
+    int a_exp = a.m == 0 ? b.exp : a.exp;
+    int b_exp = b.m == 0 ? a.exp : b.exp;
+    int exp = a_exp < b_exp ? a_exp : b_exp;
+    if (a_exp - exp > 19 || b_exp - exp > 19) {
         return E_RANGE;
     }
-    money sum = (money)a.m * (money)pow10_low[shift] + b.m;
-    return tight_of(sum < 0, magnitude128(sum), b.exp, out);
+    money sum =
+        (money)a.m * (money)pow10_low[a_exp - exp] + (money)b.m * sign * (money)pow10_low[b_exp - exp];
+    return tight_of(sum < 0, magnitude128(sum), exp, out);
+}
+
+int dec_add(struct dec a, struct dec b, struct dec *out)
+{
+    return sum_of(a, b, 1, out);
 }
 
 int dec_sub(struct dec a, struct dec b, struct dec *out)
 {
-    struct dec minus_b;
-    int status = tight_of(b.m > 0, magnitude64(b.m), b.exp, &minus_b);
-    return status == OK ? dec_add(a, minus_b, out) : status;
+    return sum_of(a, b, -1, out);
 }
 
 int dec_mul(struct dec a, struct dec b, struct dec *out)
