@@ -18,6 +18,7 @@ enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY
 #define MARKET_DRAIN_NS (5 * NS_PER_MS)
 /* A consumer says again that it is there, in case the feed has restarted. */
 #define PACE_REPEAT_NS (500 * NS_PER_MS)
+#define STOP_WAIT_NS   (5 * NS_PER_SEC)
 
 _Noreturn static void fail(const struct service *s, int code, const char *words)
 {
@@ -353,6 +354,22 @@ uint64_t epoch_next(const char *path)
 /* ---- running ----------------------------------------------------------------------------------------------
  */
 
+void service_stop_when_stored(struct service *s)
+{
+    s->stop_until_mono_ns = clock_mono_ns() + STOP_WAIT_NS;
+}
+
+static void stop_if_stored(struct service *s, struct now now)
+{
+    bool stored = ledger_stored_pos(s->ledger) >= ledger_head_pos(s->ledger);
+    if (!stored && now.mono_ns < s->stop_until_mono_ns)
+        return;
+    if (!stored)
+        log_line(LOG_WARN, "not-stored", "stored=%lu head=%lu what=\"the recorder will catch up from the journal\"",
+                 ledger_stored_pos(s->ledger), ledger_head_pos(s->ledger));
+    loop_stop(s->loop);
+}
+
 static void tail(void *ctx, struct now now)
 {
     struct service *s = ctx;
@@ -369,6 +386,8 @@ static void tail(void *ctx, struct now now)
     for (int i = 0; i < s->n_follows; i++)
         loop_source_wakes(s->loop, ledger_reader_live_socket(s->follows[i]),
                           ledger_reader_follower(s->follows[i])->state == FOLLOWER_LIVE);
+    if (s->stop_until_mono_ns)
+        stop_if_stored(s, now);
     log_flush();
 }
 

@@ -54,6 +54,7 @@ struct service {
     unsigned char bytes[MESSAGE_BYTES_MAX];
     uint64_t window, window_answered, wakeups, market_messages;
     int64_t paced_mono_ns;
+    int64_t stop_until_mono_ns; /* 0 = not stopping */
     bool blocked; /* effects could not be done: no input is taken */
 };
 
@@ -98,6 +99,9 @@ bool service_current(const struct service *s);
 
 /* Adds a figure to a status reply; more than fit are left out. */
 void status_metric(struct reply *reply, const char *name, int64_t value);
+
+/* Ends service_run once the recorder has stored everything of this service's ledger, or after five seconds. */
+void service_stop_when_stored(struct service *s);
 
 /* Hash of the program's own build id, as the linker wrote it: equal only for the same build. */
 uint64_t build_id(void);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/histogram.h"
 #include "lib/runtime/service.h"
 #include "services/exec/exec.h"
 #include "venues/paper/paper.h"
@@ -20,6 +21,7 @@ struct hand {
     struct now now;                        /* of the wake-up, for reports that come back within it */
     struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
     int n_questions;
+    struct histogram tick_to_order;
 };
 
 static int append(void *ctx, struct message *m)
@@ -62,12 +64,15 @@ static int send_order(void *ctx, enum peer to, struct message *m)
         return E_STATE;
     struct now now =
         service_now(&hand->s, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()});
-    if (m->order.state != ORDER_UNKNOWN)
+    if (m->order.state != ORDER_UNKNOWN) {
+        if (m->env.trace.recv_mono && m->env.trace.boot_id == hand->s.boot_id)
+            histogram_record(&hand->tick_to_order, now.mono_ns - m->env.trace.recv_mono);
         paper_submit(hand->paper, &m->order, now);
-    else if (hand->n_questions < QUESTIONS_MAX)
-        hand->questions[hand->n_questions++] = m->order;
-    else
+        return OK;
+    }
+    if (hand->n_questions == QUESTIONS_MAX)
         return E_FULL;
+    hand->questions[hand->n_questions++] = m->order;
     return OK;
 }
 
@@ -122,7 +127,7 @@ static enum control_code on_control(struct service *s, const struct request *req
         exec_on_control(((struct hand *)s)->core, request->verb, request->arg, now, &s->outbox);
     service_flush(s);
     if (request->verb == VERB_STOP)
-        loop_stop(s->loop);
+        service_stop_when_stored(s);
     return code;
 }
 
@@ -130,6 +135,8 @@ static void on_status(struct service *s, struct reply *reply)
 {
     struct hand *hand = (struct hand *)s;
     exec_status(hand->core, reply);
+    status_metric(reply, "tick_to_order_p50_ns", histogram_quantile(&hand->tick_to_order, 0.5));
+    status_metric(reply, "tick_to_order_p99_ns", histogram_quantile(&hand->tick_to_order, 0.99));
     status_metric(reply, "venue_waiting", paper_waiting(hand->paper));
     ledger_status(s->ledger, reply);
 }

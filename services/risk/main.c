@@ -87,7 +87,7 @@ static enum control_code on_control(struct service *s, const struct request *req
         risk_on_control(((struct gate *)s)->core, request->verb, request->arg, now, &s->outbox);
     service_flush(s);
     if (request->verb == VERB_STOP)
-        loop_stop(s->loop);
+        service_stop_when_stored(s);
     return code;
 }
 

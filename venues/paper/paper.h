@@ -48,6 +48,9 @@ int64_t paper_run(struct paper *self, struct now now, paper_report_fn *report, v
 /* Answers what is known of a client id: its fills and DONE, or NOT_FOUND. */
 void paper_look_up(struct paper *self, const char *venue, const char *client_id, paper_report_fn *report, void *ctx);
 
+/* Market time of the next due order; INT64_MAX when none waits. */
+int64_t paper_next_ns(const struct paper *self);
+
 uint32_t paper_waiting(const struct paper *self);
 
 #endif

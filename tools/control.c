@@ -1,0 +1,103 @@
+#include "tools/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+#include "lib/runtime/sockets.h"
+
+struct control {
+    void *socket;
+    struct inbox inbox;
+    struct decoder *decoder;
+    struct drops drops;
+    uint64_t last_id;
+    struct message message;
+};
+
+int control_open(void *zmq, const char *service, struct control **out)
+{
+    char endpoint[ENDPOINT_MAX], error[128];
+    struct control *self = calloc(1, sizeof *self);
+    *out = self;
+    if (!self)
+        return E_FULL;
+    endpoint_make(service, "control", endpoint);
+    self->decoder = decoder_new();
+    int status = self->decoder ? inbox_open(&self->inbox) : E_FULL;
+    if (status == OK)
+        status = socket_open(zmq, SOCKET_CONTROL_DEALER, endpoint, &self->socket, error, sizeof error);
+    if (status)
+        control_close(out);
+    return status;
+}
+
+void control_close(struct control **self)
+{
+    struct control *c = *self;
+    if (c) {
+        int linger = 0;
+        if (c->socket)
+            (void)zmq_setsockopt(c->socket, ZMQ_LINGER, &linger, sizeof linger);
+        socket_close(&c->socket);
+        inbox_close(&c->inbox);
+        decoder_destroy(&c->decoder);
+        free(c);
+    }
+    *self = NULL;
+}
+
+static int send_request(struct control *self, enum control_verb verb, const char *arg)
+{
+    unsigned char bytes[512];
+    message_init(&self->message, MSG_REQUEST);
+    (void)text_set(self->message.env.stream, sizeof self->message.env.stream, "control");
+    self->message.request.id = ++self->last_id;
+    self->message.request.verb = verb;
+    if (!text_set(self->message.request.arg, sizeof self->message.request.arg, arg))
+        return E_RANGE;
+    size_t len = codec_encode(&self->message, bytes, sizeof bytes);
+    return socket_send(self->socket, bytes, len, false);
+}
+
+static bool take_reply(struct control *self, struct reply *reply)
+{
+    while (inbox_take(&self->inbox, self->socket) == OK) {
+        bool read =
+            codec_decode(self->decoder, self->inbox.bytes, self->inbox.len, &self->message, &self->drops);
+        inbox_skip(&self->inbox, self->socket);
+        if (read && self->message.env.type == MSG_REPLY && self->message.reply.id == self->last_id) {
+            *reply = self->message.reply;
+            return true;
+        }
+    }
+    return false;
+}
+
+int control_ask(struct control *self, enum control_verb verb, const char *arg, int timeout_ms,
+                struct reply *reply)
+{
+    int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
+    int status = send_request(self, verb, arg);
+    if (status)
+        return status;
+    for (;;) {
+        if (take_reply(self, reply))
+            return OK;
+        int64_t left_ns = until_ns - clock_mono_ns();
+        if (left_ns <= 0)
+            return E_AGAIN;
+        zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
+        (void)zmq_poll(&item, 1, (long)(left_ns / NS_PER_MS) + 1);
+    }
+}
+
+int64_t control_metric(const struct reply *reply, const char *name, int64_t missing)
+{
+    for (uint32_t i = 0; i < reply->n_metrics; i++)
+        if (strcmp(reply->metrics[i].name, name) == 0)
+            return reply->metrics[i].value;
+    return missing;
+}

@@ -1,0 +1,101 @@
+#include "tools/run_dir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool make_dir(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+static int said(char error[RUN_ERROR_MAX], int status, const char *path, const char *what)
+{
+    (void)snprintf(error, RUN_ERROR_MAX, "%.300s: %s", path, what);
+    return status;
+}
+
+static bool make_parents(const char *dir)
+{
+    char path[RUN_PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s", dir);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (!make_dir(path))
+            return false;
+        *slash = '/';
+    }
+    return make_dir(path);
+}
+
+static int write_new_run(const struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
+{
+    static const char *const parts[] = {"sock", "log", "journal"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!make_dir(parts[i]))
+            return said(error, E_IO, parts[i], strerror(errno));
+    FILE *config = fopen("config.yaml", "we");
+    if (config) {
+        config_write(&options->config, config, true);
+        FILE *id = fopen("run_id", "we");
+        bool written = id && fprintf(id, "%s\n", run_id) > 0;
+        if (id && fclose(id) == 0 && written && fclose(config) == 0)
+            return OK;
+    }
+    return said(error, E_IO, options->dir, "config.yaml or run_id cannot be written");
+}
+
+int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
+{
+    if (!make_parents(options->dir) || chdir(options->dir) != 0)
+        return said(error, E_IO, options->dir, strerror(errno));
+    (void)chmod(".", 0700);
+    bool exists = access("run_id", F_OK) == 0;
+    if (exists && !options->resume)
+        return said(error, E_EXISTS, options->dir,
+                    "a run is there already; expected a new directory, or --resume to go on with it");
+    if (exists) {
+        config_defaults(&options->config);
+        return config_load(&options->config, "config.yaml", error);
+    }
+    return write_new_run(options, run_id, error);
+}
+
+int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX])
+{
+    if (chdir(dir) != 0)
+        return said(error, E_ABSENT, dir, strerror(errno));
+    if (access("run_id", R_OK) != 0)
+        return said(error, E_ABSENT, dir,
+                    "no run_id in it; expected a run directory made by `sluice run` or `sluice backtest`");
+    return OK;
+}
+
+void run_id_now(char out[RUN_ID_MAX])
+{
+    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char random[4] = {0};
+    time_t seconds = time(NULL);
+    struct tm utc;
+    (void)gmtime_r(&seconds, &utc);
+    size_t n = strftime(out, RUN_ID_MAX, "%Y%m%d-%H%M%S-", &utc);
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        memset(random, 0, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        out[n++] = letters[random[i] % (sizeof letters - 1)];
+    out[n] = '\0';
+}
+
+int run_id_read(char out[RUN_ID_MAX])
+{
+    FILE *f = fopen("run_id", "re");
+    if (!f)
+        return E_ABSENT;
+    int got = fscanf(f, "%39s", out);
+    (void)fclose(f);
+    return got == 1 ? OK : E_CORRUPT;
+}

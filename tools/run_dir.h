@@ -1,0 +1,29 @@
+/* A run is a directory: config.yaml, run_id, sock/, log/, journal/, paper.log, sluice.db, pids.json. */
+#ifndef SLUICE_TOOLS_RUN_DIR_H
+#define SLUICE_TOOLS_RUN_DIR_H
+
+#include "lib/runtime/config.h"
+
+enum { RUN_ID_MAX = 40, RUN_PATH_MAX = 1024, RUN_ERROR_MAX = 512 };
+
+/* What `run` and `backtest` have in common on the command line. */
+struct run_options {
+    struct config config;
+    char dir[RUN_PATH_MAX]; /* absolute */
+    bool resume;
+};
+
+/* Makes the directory and what belongs into it, and changes into it. An existing run is refused (E_EXISTS) unless
+ * `resume`; then its config and id are kept. run_id is written. E_IO, E_EXISTS, E_ABSENT with words in error. */
+int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
+
+/* Changes into an existing run directory; E_ABSENT with words. */
+int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX]);
+
+/* An id from the time, and a few random letters: "20261122-160512-k3f9". */
+void run_id_now(char out[RUN_ID_MAX]);
+
+/* The run's id, from the working directory. */
+int run_id_read(char out[RUN_ID_MAX]);
+
+#endif

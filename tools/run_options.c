@@ -1,0 +1,217 @@
+#include "tools/run_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/text.h"
+#include "tools/verb.h"
+#include "venues/player.h"
+
+extern char **environ;
+
+enum { STEPS_TO_FIRST_INSTRUMENT = 100000 };
+
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"dir", required_argument, NULL, 'd'},
+                                             {"replay", required_argument, NULL, 'r'},
+                                             {"instruments", required_argument, NULL, 'i'},
+                                             {"set", required_argument, NULL, 's'},
+                                             {"symbols", required_argument, NULL, 'n'},
+                                             {"seed", required_argument, NULL, 'e'},
+                                             {"speed", required_argument, NULL, 'x'},
+                                             {"workers", required_argument, NULL, 'w'},
+                                             {"seconds", required_argument, NULL, 't'},
+                                             {"evaluations", required_argument, NULL, 'v'},
+                                             {"resume", no_argument, NULL, 'R'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {0}};
+
+/* Flags that are settings under another name. */
+static const struct {
+    int option;
+    const char *key;
+} settings[] = {{'i', "feed.instruments"},
+                {'n', "sim.symbols"},
+                {'e', "sim.seed"},
+                {'x', "feed.speed"},
+                {'w', "strategy.workers"}};
+
+static int count_flag(const char *flag, const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || *end || end == text || value < 1) {
+        (void)fprintf(stderr, "sluice: %s: \"%s\" is not a count; expected a whole number above 0\n", flag,
+                      text);
+        return EXIT_USAGE;
+    }
+    *out = value;
+    return 0;
+}
+
+static int add_replay(struct config *config, const char *path, char error[CONFIG_ERROR_MAX])
+{
+    char key[48];
+    (void)snprintf(key, sizeof key, "recordings.%u.path", config->n_recordings);
+    int status = config_set(config, key, path, error);
+    return status ? status : config_set(config, "feed.source", "replay", error);
+}
+
+static int set_pair(struct config *config, const char *pair, char error[CONFIG_ERROR_MAX])
+{
+    char key[96];
+    const char *equals = strchr(pair, '=');
+    if (!equals || (size_t)(equals - pair) >= sizeof key) {
+        (void)snprintf(error, CONFIG_ERROR_MAX, "--set \"%.200s\": expected section.key=value", pair);
+        return E_SYNTAX;
+    }
+    memcpy(key, pair, (size_t)(equals - pair));
+    key[equals - pair] = '\0';
+    return config_set(config, key, equals + 1, error);
+}
+
+static int set_flag(struct config *config, int option, const char *value, char error[CONFIG_ERROR_MAX])
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (settings[i].option == option)
+            return config_set(config, settings[i].key, value, error);
+    return option == 'r' ? add_replay(config, value, error) : set_pair(config, value, error);
+}
+
+static int refuse(const char *error)
+{
+    (void)fprintf(stderr, "sluice: %s\n", error);
+    return EXIT_CONFIG;
+}
+
+static int read_config_file(int argc, char **argv, struct config *config, char error[CONFIG_ERROR_MAX])
+{
+    int option;
+    config_defaults(config);
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        if (option == 'c') {
+            int status = config_load(config, optarg, error);
+            if (status)
+                return status;
+        }
+    return config_environment(config, environ, error);
+}
+
+static int unknown_flag(const char *flag)
+{
+    const char *names[sizeof long_options / sizeof *long_options] = {NULL};
+    for (size_t i = 0; long_options[i].name; i++)
+        names[i] = long_options[i].name;
+    const char *near = strncmp(flag, "--", 2) == 0 ? text_nearest(flag + 2, names) : NULL;
+    (void)fprintf(stderr, "sluice: \"%s\": unknown flag, or its value is missing%s%s%s; see --help\n", flag,
+                  near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+    return EXIT_USAGE;
+}
+
+int run_options_read(int argc, char **argv, const char *usage, struct run_options *options,
+                     struct run_limits *limits)
+{
+    char error[CONFIG_ERROR_MAX];
+    int option, code;
+    memset(options, 0, sizeof *options);
+    memset(limits, 0, sizeof *limits);
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            (void)fputs(usage, stdout);
+            return -1;
+        }
+    if (read_config_file(argc, argv, &options->config, error) != OK)
+        return refuse(error);
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        code = 0;
+        if (option == '?')
+            return unknown_flag(argv[optind - 1]);
+        if (option == 'd')
+            (void)snprintf(options->dir, sizeof options->dir, "%s", optarg);
+        else if (option == 'R')
+            options->resume = true;
+        else if (option == 't')
+            code = count_flag("--seconds", optarg, &limits->seconds);
+        else if (option == 'v')
+            code = count_flag("--evaluations", optarg, &limits->evaluations);
+        else if (option != 'c' && set_flag(&options->config, option, optarg, error) != OK)
+            return refuse(error);
+        if (code)
+            return code;
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "sluice: \"%s\": unexpected argument; see --help\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static int make_absolute(char *path, size_t cap, char error[RUN_ERROR_MAX])
+{
+    char *absolute = *path ? realpath(path, NULL) : NULL;
+    if (!*path)
+        return OK;
+    bool fits = absolute && strlen(absolute) < cap;
+    if (fits)
+        (void)snprintf(path, cap, "%s", absolute);
+    else
+        (void)snprintf(error, RUN_ERROR_MAX, "%.300s: %s", path,
+                       absolute ? "the path is too long" : strerror(errno));
+    free(absolute);
+    return fits ? OK : E_IO;
+}
+
+static void note_quote(void *ctx, const struct venue_book *book)
+{
+    char *reporting = ctx;
+    if (!*reporting)
+        (void)text_set(reporting, 16, book->inst.quote);
+}
+
+static int settle_reporting(struct config *config, char error[RUN_ERROR_MAX])
+{
+    char reporting[16] = "";
+    struct player *player;
+    struct market_sink sink = {.ctx = reporting, .instrument = note_quote};
+    if (strcmp(config->run.reporting, "auto") != 0)
+        return OK;
+    int status = player_open(config, 0, &sink, &player, error);
+    if (status)
+        return status;
+    for (int i = 0; i < STEPS_TO_FIRST_INSTRUMENT && !*reporting && player_next_ns(player) != INT64_MAX; i++)
+        player_step(player);
+    player_close(&player);
+    return config_set(config, "run.reporting", *reporting ? reporting : "USDT", error);
+}
+
+int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
+{
+    struct config *config = &options->config;
+    int status = make_absolute(config->feed.instruments, sizeof config->feed.instruments, error);
+    for (uint32_t i = 0; status == OK && i < config->n_recordings; i++)
+        status = make_absolute(config->recordings[i].path, sizeof config->recordings[i].path, error);
+    if (status == OK && strcmp(config->run.mode, "paper") != 0) {
+        (void)snprintf(error, RUN_ERROR_MAX,
+                       "run.mode: \"%s\" has no order gateway in this version; expected paper",
+                       config->run.mode);
+        return E_REFUSED;
+    }
+    if (status == OK && *options->dir && *options->dir != '/') {
+        char cwd[RUN_PATH_MAX], relative[RUN_PATH_MAX];
+        (void)snprintf(relative, sizeof relative, "%s", options->dir);
+        if (!getcwd(cwd, sizeof cwd) || (size_t)snprintf(options->dir, sizeof options->dir, "%s/%s", cwd,
+                                                         relative) >= sizeof options->dir) {
+            (void)snprintf(error, RUN_ERROR_MAX, "--dir %.300s: the path is too long", relative);
+            return E_RANGE;
+        }
+    }
+    return status == OK ? settle_reporting(config, error) : status;
+}

@@ -1,0 +1,48 @@
+/* The children of a run: started, watched, restarted when they die, stopped. */
+#ifndef SLUICE_TOOLS_SUPERVISOR_H
+#define SLUICE_TOOLS_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { CHILDREN_MAX = 72 };
+
+struct child {
+    char name[24];    /* "strategy-1" */
+    char program[24]; /* "sluice-strategy" */
+    pid_t pid;        /* 0 = not running */
+    bool wanted;      /* restarted when it dies */
+    int64_t started_mono_ns, restart_mono_ns;
+    uint32_t restarts, quick_deaths;
+    int last_status;  /* of waitpid */
+};
+
+struct supervisor {
+    char bin_dir[1024]; /* where the programs are: beside this one */
+    struct child child[CHILDREN_MAX];
+    int n;
+};
+
+/* Finds the programs. false: they are not beside this one. */
+bool supervisor_open(struct supervisor *s);
+
+/* Adds a child and starts it, in the working directory as run directory. false: it cannot be started. */
+bool supervisor_start(struct supervisor *s, const char *program, const char *name);
+
+/* Notes who died; starts again, after a pause that grows while it dies at once, who is wanted. Returns how many died
+ * since the last call. */
+int supervisor_watch(struct supervisor *s);
+
+/* A wanted child has died at once ten times in a row: its name; else NULL. */
+const char *supervisor_hopeless(const struct supervisor *s);
+
+/* Waits for one child that is no longer wanted to end by itself; after timeout_ms SIGTERM, a second later SIGKILL. */
+void supervisor_end(struct supervisor *s, const char *name, int timeout_ms);
+
+/* All that still run, by force. */
+void supervisor_kill_all(struct supervisor *s);
+
+struct child *supervisor_child(struct supervisor *s, const char *name);
+
+#endif
