@@ -1,0 +1,422 @@
+#include "services/feed/feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/table.h"
+#include "lib/base/text.h"
+#include "proto/topic.h"
+
+enum { VENUES_MAX = 16, KEY_MAX = 64 };
+
+#define BEAT_NS         (250 * NS_PER_MS)
+#define QUIET_FIRST_NS  (250 * NS_PER_MS)
+#define QUIET_REPEAT_NS (5 * NS_PER_SEC)
+#define RESEND_NS       (100 * NS_PER_MS) /* least distance of two repetitions for new subscribers */
+
+enum kind { KIND_INST, KIND_BOOK, KIND_BBO, KIND_COUNT };
+
+/* One topic: its last message, and what is to be done with it. */
+struct topic {
+    uint64_t seq;         /* of the last message; 0 = none was published */
+    bool touched;         /* a new message is due */
+    bool again;           /* the last one is due again, under the same seq */
+    bool wanted;          /* a new subscriber waits for it */
+    bool quiet;           /* it was repeated once since it went quiet */
+    int64_t sent_mono_ns; /* last time it went out */
+};
+
+/* One instrument at one venue. Books are read from the venue's own store when they are published, so that
+ * many changes between two publications cost one. */
+struct channel {
+    const struct venue_book *book;
+    struct inst inst;
+    struct bbo bbo;
+    struct topic topic[KIND_COUNT];
+    struct trace book_trace, bbo_trace;
+    int64_t changed_ns; /* market time of the last change of the book */
+    bool silent;        /* nothing came for too long: STALE until something comes */
+    bool queued;
+    uint64_t trade_seq;
+};
+
+struct venue_state_seen {
+    char name[16];
+    enum venue_state state;
+    uint64_t seq, beat_seq;
+};
+
+struct feed {
+    const struct config *config;
+    uint64_t epoch, boot_id;
+    bool stamp_market_time;
+    struct table *names; /* "SYMBOL@VENUE" -> channel */
+    struct channel *channels;
+    uint32_t capacity;
+    uint32_t *queue; /* channels with something due, in order of their first touch */
+    uint32_t n_queue;
+    uint32_t n_wanted;
+    struct venue_state_seen venues[VENUES_MAX];
+    uint32_t n_venues;
+    int64_t beat_mono_ns;
+    uint64_t published, books, bests, trades, repeated, silences, refused;
+};
+
+struct feed *feed_new(const struct feed_options *options)
+{
+    struct feed *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->config = options->config;
+    self->epoch = options->epoch;
+    self->boot_id = options->boot_id;
+    self->stamp_market_time = options->stamp_market_time;
+    self->capacity = options->instruments;
+    self->names = table_new(options->instruments, KEY_MAX);
+    self->channels = calloc(options->instruments, sizeof *self->channels);
+    self->queue = calloc(options->instruments, sizeof *self->queue);
+    if (!self->names || !self->channels || !self->queue)
+        feed_destroy(&self);
+    return self;
+}
+
+void feed_destroy(struct feed **self)
+{
+    struct feed *f = *self;
+    if (f) {
+        table_destroy(&f->names);
+        free(f->channels);
+        free(f->queue);
+        free(f);
+    }
+    *self = NULL;
+}
+
+/* ---- what changed
+ * -------------------------------------------------------------------------------------------------- */
+
+static struct venue_state_seen *venue_seen(struct feed *self, const char *name)
+{
+    for (uint32_t i = 0; i < self->n_venues; i++)
+        if (strcmp(self->venues[i].name, name) == 0)
+            return &self->venues[i];
+    if (self->n_venues == VENUES_MAX ||
+        !text_set(self->venues[self->n_venues].name, sizeof self->venues->name, name))
+        return NULL;
+    self->venues[self->n_venues].state = VENUE_UP;
+    return &self->venues[self->n_venues++];
+}
+
+static struct channel *channel_of(struct feed *self, const char *venue, const struct venue_book *book)
+{
+    char key[KEY_MAX];
+    int len = snprintf(key, sizeof key, "%s@%s", book->inst.symbol, venue);
+    int index = table_intern(self->names, key, (size_t)len);
+    if (index < 0 || !venue_seen(self, venue)) {
+        self->refused++;
+        return NULL;
+    }
+    struct channel *c = &self->channels[index];
+    c->book = book;
+    return c;
+}
+
+static void queue(struct feed *self, struct channel *c)
+{
+    if (!c->queued) {
+        c->queued = true;
+        self->queue[self->n_queue++] = (uint32_t)(c - self->channels);
+    }
+}
+
+static struct trace stamped(const struct feed *self, int64_t venue_time, struct now now)
+{
+    return (struct trace){.venue_time = venue_time,
+                          .recv_utc = self->stamp_market_time ? now.market_ns : now.utc_ns,
+                          .recv_mono = self->stamp_market_time ? now.market_ns : now.mono_ns,
+                          .boot_id = self->boot_id};
+}
+
+/* The config's fees replace the venue's. */
+static void set_fees(const struct feed *self, struct inst *inst)
+{
+    for (uint32_t i = 0; i < self->config->n_fees; i++) {
+        const struct config_fees *fee = &self->config->fees[i];
+        if (strcmp(fee->venue, "*") == 0 || strcmp(fee->venue, inst->venue) == 0) {
+            inst->taker_bps = fee->taker_bps;
+            inst->maker_bps = fee->maker_bps;
+            return;
+        }
+    }
+}
+
+void feed_on_instrument(struct feed *self, const char *venue, const struct venue_book *book, struct now now)
+{
+    struct channel *c = channel_of(self, venue, book);
+    if (!c)
+        return;
+    c->inst = book->inst;
+    c->changed_ns = now.market_ns;
+    set_fees(self, &c->inst);
+    c->topic[KIND_INST].touched = true;
+    queue(self, c);
+}
+
+void feed_on_book(struct feed *self, const char *venue, const struct venue_book *book, struct now now)
+{
+    struct channel *c = channel_of(self, venue, book);
+    if (!c)
+        return;
+    c->changed_ns = now.market_ns;
+    c->silent = false;
+    c->book_trace = stamped(self, book->venue_time, now);
+    c->topic[KIND_BOOK].touched = true;
+    queue(self, c);
+}
+
+void feed_on_best(struct feed *self, const char *venue, const struct venue_book *book, const struct bbo *bbo,
+                  struct now now)
+{
+    struct channel *c = channel_of(self, venue, book);
+    if (!c)
+        return;
+    c->bbo_trace = stamped(self, bbo->venue_time, now);
+    c->bbo = *bbo;
+    c->bbo.recv_mono = c->bbo_trace.recv_mono;
+    c->topic[KIND_BBO].touched = true;
+    queue(self, c);
+}
+
+/* ---- messages
+ * -------------------------------------------------------------------------------------------------------- */
+
+static struct message *market_message(struct feed *self, enum message_type type, uint64_t seq, struct now now,
+                                      struct outbox *out)
+{
+    struct message *m = outbox_message(out, type);
+    memcpy(m->env.stream, "market", sizeof "market");
+    m->env.epoch = self->epoch;
+    m->env.seq = seq;
+    m->env.time_out = now.utc_ns;
+    outbox_add(out, EFFECT_PUBLISH, m, PEER_NONE);
+    self->published++;
+    return m;
+}
+
+void feed_on_trade(struct feed *self, const char *venue, const struct venue_book *book,
+                   const struct trade *trade, struct now now, struct outbox *out)
+{
+    struct channel *c = channel_of(self, venue, book);
+    if (!c)
+        return;
+    struct message *m = market_message(self, MSG_TRADE, ++c->trade_seq, now, out);
+    m->trade = *trade;
+    m->env.trace = stamped(self, trade->venue_time, now);
+    self->trades++;
+}
+
+static void count_books(const struct feed *self, const char *venue, uint32_t *live, uint32_t *stale)
+{
+    *live = *stale = 0;
+    for (uint32_t i = 0; i < table_count(self->names); i++) {
+        const struct channel *c = &self->channels[i];
+        if (venue && strcmp(c->book->inst.venue, venue) != 0)
+            continue;
+        if (!c->silent && l2_book_state(c->book->book) == BOOK_LIVE)
+            (*live)++;
+        else
+            (*stale)++;
+    }
+}
+
+void feed_on_venue(struct feed *self, const char *venue, enum venue_state state, const char *detail,
+                   const struct market_counters *counters, struct now now, struct outbox *out)
+{
+    struct venue_state_seen *seen = venue_seen(self, venue);
+    if (!seen)
+        return;
+    seen->state = state;
+    struct message *m = market_message(self, MSG_VENUE, ++seen->seq, now, out);
+    (void)text_set(m->venue.venue, sizeof m->venue.venue, venue);
+    m->venue.state = state;
+    (void)text_set(m->venue.detail, sizeof m->venue.detail, detail);
+    m->venue.market_time = now.market_ns;
+    m->venue.messages = counters->frames;
+    m->venue.malformed = counters->malformed;
+    m->venue.gaps = counters->gaps;
+    m->venue.resyncs = counters->resyncs;
+    count_books(self, venue, &m->venue.books_live, &m->venue.books_stale);
+}
+
+static void write_inst(struct feed *self, struct channel *c, struct now now, struct outbox *out)
+{
+    struct message *m = market_message(self, MSG_INST, c->topic[KIND_INST].seq, now, out);
+    m->inst = c->inst;
+}
+
+static void write_book(struct feed *self, struct channel *c, struct now now, struct outbox *out)
+{
+    struct message *m = market_message(self, MSG_BOOK, c->topic[KIND_BOOK].seq, now, out);
+    struct book *b = &m->book;
+    l2_book_top(c->book->book, (uint32_t)self->config->feed.depth, b);
+    memcpy(b->symbol, c->book->inst.symbol, sizeof b->symbol);
+    memcpy(b->venue, c->book->inst.venue, sizeof b->venue);
+    b->venue_seq = c->book->venue_seq;
+    b->venue_time = c->book->venue_time;
+    b->recv_time = c->book->recv_ns;
+    b->recv_mono = c->book_trace.recv_mono;
+    if (c->silent && b->state == BOOK_LIVE) {
+        b->state = BOOK_STALE;
+        b->reason = STALE_SILENT;
+    }
+    m->env.trace = c->book_trace;
+    self->books++;
+}
+
+static void write_bbo(struct feed *self, struct channel *c, struct now now, struct outbox *out)
+{
+    struct message *m = market_message(self, MSG_BBO, c->topic[KIND_BBO].seq, now, out);
+    m->bbo = c->bbo;
+    m->env.trace = c->bbo_trace;
+    self->bests++;
+}
+
+/* The instrument goes before what needs it, the best price after the book that it may be newer than. */
+static void publish_channel(struct feed *self, struct channel *c, struct now now, struct outbox *out)
+{
+    static void (*const write[KIND_COUNT])(struct feed *, struct channel *, struct now,
+                                           struct outbox *) = {write_inst, write_book, write_bbo};
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        struct topic *t = &c->topic[kind];
+        if (!t->touched && !(t->again && t->seq > 0))
+            continue;
+        if (t->touched)
+            t->seq++;
+        else
+            self->repeated++;
+        t->quiet = t->quiet && !t->touched;
+        self->n_wanted -= t->wanted;
+        t->touched = t->again = t->wanted = false;
+        t->sent_mono_ns = now.mono_ns;
+        write[kind](self, c, now, out);
+    }
+}
+
+bool feed_publish(struct feed *self, struct now now, struct outbox *out)
+{
+    uint32_t done = 0;
+    while (done < self->n_queue && (done + 1) * KIND_COUNT <= OUTBOX_PER_INPUT_MAX) {
+        struct channel *c = &self->channels[self->queue[done++]];
+        c->queued = false;
+        publish_channel(self, c, now, out);
+    }
+    self->n_queue -= done;
+    memmove(self->queue, self->queue + done, self->n_queue * sizeof *self->queue);
+    return self->n_queue > 0;
+}
+
+/* ---- time
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static void send_beats(struct feed *self, struct now now, struct outbox *out)
+{
+    for (uint32_t i = 0; i < self->n_venues; i++) {
+        struct message *m = market_message(self, MSG_BEAT, ++self->venues[i].beat_seq, now, out);
+        (void)text_set(m->beat.source, sizeof m->beat.source, self->venues[i].name);
+        m->beat.alive = self->venues[i].state == VENUE_UP;
+        m->beat.market_time = now.market_ns;
+    }
+}
+
+/* A late joiner or a subscriber that lost the last message of a topic gets it without asking. */
+static void repeat_quiet(struct feed *self, struct channel *c, struct now now)
+{
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        struct topic *t = &c->topic[kind];
+        int64_t after_ns = t->quiet ? QUIET_REPEAT_NS : QUIET_FIRST_NS;
+        if (t->seq > 0 && now.mono_ns - t->sent_mono_ns >= after_ns) {
+            t->again = t->quiet = true;
+            queue(self, c);
+        }
+    }
+}
+
+static void watch_silence(struct feed *self, struct channel *c, struct now now)
+{
+    if (c->silent || now.market_ns - c->changed_ns < self->config->feed.silence_ms * NS_PER_MS ||
+        l2_book_state(c->book->book) != BOOK_LIVE)
+        return;
+    c->silent = true;
+    c->topic[KIND_BOOK].touched = true;
+    self->silences++;
+    queue(self, c);
+}
+
+static void answer_wanted(struct feed *self, struct now now)
+{
+    for (uint32_t i = 0; self->n_wanted > 0 && i < table_count(self->names); i++)
+        for (int kind = 0; kind < KIND_COUNT; kind++) {
+            struct topic *t = &self->channels[i].topic[kind];
+            if (t->wanted && now.mono_ns - t->sent_mono_ns >= RESEND_NS) {
+                t->again = true;
+                queue(self, &self->channels[i]);
+            }
+        }
+}
+
+void feed_on_time(struct feed *self, struct now now, struct outbox *out)
+{
+    if (self->n_wanted > 0)
+        answer_wanted(self, now);
+    if (now.mono_ns - self->beat_mono_ns < BEAT_NS)
+        return;
+    self->beat_mono_ns = now.mono_ns;
+    send_beats(self, now, out);
+    for (uint32_t i = 0; i < table_count(self->names); i++) {
+        watch_silence(self, &self->channels[i], now);
+        repeat_quiet(self, &self->channels[i], now);
+    }
+}
+
+void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now)
+{
+    static const char *const kinds[KIND_COUNT] = {"inst", "book", "bbo"};
+    char topic[TOPIC_MAX];
+    for (uint32_t i = 0; i < table_count(self->names); i++)
+        for (int kind = 0; kind < KIND_COUNT; kind++) {
+            struct channel *c = &self->channels[i];
+            struct topic *t = &c->topic[kind];
+            size_t topic_len = topic_make(kinds[kind], c->book->inst.symbol, c->book->inst.venue, topic);
+            if (t->seq == 0 || t->wanted || len > topic_len || memcmp(topic, prefix, len) != 0)
+                continue;
+            t->wanted = true;
+            self->n_wanted++;
+        }
+    answer_wanted(self, now);
+}
+
+static void metric(struct reply *reply, const char *name, uint64_t value)
+{
+    if (reply->n_metrics == sizeof reply->metrics / sizeof *reply->metrics)
+        return;
+    struct metric *m = &reply->metrics[reply->n_metrics++];
+    (void)text_set(m->name, sizeof m->name, name);
+    m->value = (int64_t)value;
+}
+
+void feed_status(const struct feed *self, struct reply *reply)
+{
+    uint32_t live, stale;
+    count_books(self, NULL, &live, &stale);
+    metric(reply, "instruments", table_count(self->names));
+    metric(reply, "books_live", live);
+    metric(reply, "books_stale", stale);
+    metric(reply, "messages_published", self->published);
+    metric(reply, "books_published", self->books + self->bests);
+    metric(reply, "trades_published", self->trades);
+    metric(reply, "messages_repeated", self->repeated);
+    metric(reply, "silences", self->silences);
+    metric(reply, "instruments_refused", self->refused);
+}
