@@ -1,9 +1,9 @@
 /* Bytes to messages: codec.h's codec_decode. */
 #include "proto/codec.h"
 #include "proto/guard.h"
+#include "proto/unpack.h"
 
 #include <inttypes.h>
-#include <msgpack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,28 +33,26 @@ struct reading {
 enum { SHOWN_MAX = 24 };
 
 /* A value as it arrived; text is cut, and only its printable ASCII is shown. */
-static void show_value(const msgpack_object *o, char text[SHOWN_MAX])
+static void show_value(const struct value *o, char text[SHOWN_MAX])
 {
     static const char *const other[] = {
-        [MSGPACK_OBJECT_NIL] = "nil",         [MSGPACK_OBJECT_FLOAT32] = "a float",
-        [MSGPACK_OBJECT_FLOAT64] = "a float", [MSGPACK_OBJECT_ARRAY] = "an array",
-        [MSGPACK_OBJECT_MAP] = "a map",       [MSGPACK_OBJECT_BIN] = "bytes",
-        [MSGPACK_OBJECT_EXT] = "an extension"};
-    if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        snprintf(text, SHOWN_MAX, "%" PRIu64, o->via.u64);
-    } else if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
-        snprintf(text, SHOWN_MAX, "%" PRId64, o->via.i64);
-    } else if (o->type == MSGPACK_OBJECT_BOOLEAN) {
-        snprintf(text, SHOWN_MAX, "%s", o->via.boolean ? "true" : "false");
-    } else if (o->type == MSGPACK_OBJECT_ARRAY) {
-        snprintf(text, SHOWN_MAX, "an array of %" PRIu32, o->via.array.size);
-    } else if (o->type != MSGPACK_OBJECT_STR) {
+        [VALUE_NIL] = "nil",   [VALUE_FLOAT] = "a float", [VALUE_ARRAY] = "an array",
+        [VALUE_MAP] = "a map", [VALUE_BYTES] = "bytes",   [VALUE_EXTENSION] = "an extension"};
+    if (o->type == VALUE_UINT) {
+        snprintf(text, SHOWN_MAX, "%" PRIu64, o->number);
+    } else if (o->type == VALUE_NEGATIVE) {
+        snprintf(text, SHOWN_MAX, "%" PRId64, (int64_t)o->number);
+    } else if (o->type == VALUE_BOOL) {
+        snprintf(text, SHOWN_MAX, "%s", o->number ? "true" : "false");
+    } else if (o->type == VALUE_ARRAY) {
+        snprintf(text, SHOWN_MAX, "an array of %" PRIu32, o->size);
+    } else if (o->type != VALUE_STR) {
         snprintf(text, SHOWN_MAX, "%s", other[o->type]);
     } else {
-        size_t len = o->via.str.size < SHOWN_MAX - 3 ? o->via.str.size : SHOWN_MAX - 3;
+        size_t len = o->size < SHOWN_MAX - 3 ? o->size : SHOWN_MAX - 3;
         text[0] = '"';
         for (size_t i = 0; i < len; i++) {
-            char c = o->via.str.ptr[i];
+            char c = o->text[i];
             text[1 + i] = c >= ' ' && c <= '~' ? c : '?';
         }
         memcpy(text + 1 + len, "\"", 2);
@@ -68,7 +66,7 @@ static bool drop_bytes(struct drops *drops, enum drop why, const char *what, siz
     return false;
 }
 
-static bool drop_value(const struct reading *r, enum drop why, const char *field, const msgpack_object *value,
+static bool drop_value(const struct reading *r, enum drop why, const char *field, const struct value *value,
                        const char *expected)
 {
     char shown[SHOWN_MAX];
@@ -109,43 +107,43 @@ static void show_expected(const struct field *f, char *text, size_t cap)
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static enum drop read_uint(const msgpack_object *o, uint64_t max, uint64_t *out)
+static enum drop read_uint(const struct value *o, uint64_t max, uint64_t *out)
 {
-    if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+    if (o->type == VALUE_NEGATIVE)
         return DROP_FIELD_RANGE;
-    if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+    if (o->type != VALUE_UINT)
         return DROP_FIELD_TYPE;
-    *out = o->via.u64;
+    *out = o->number;
     return *out <= max ? DROP_NONE : DROP_FIELD_RANGE;
 }
 
 /* min <= 0 <= max */
-static enum drop read_int(const msgpack_object *o, int64_t min, int64_t max, int64_t *out)
+static enum drop read_int(const struct value *o, int64_t min, int64_t max, int64_t *out)
 {
-    if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        *out = (int64_t)o->via.u64;
-        return o->via.u64 <= (uint64_t)max ? DROP_NONE : DROP_FIELD_RANGE;
+    if (o->type == VALUE_UINT) {
+        *out = (int64_t)o->number;
+        return o->number <= (uint64_t)max ? DROP_NONE : DROP_FIELD_RANGE;
     }
-    if (o->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
+    if (o->type != VALUE_NEGATIVE)
         return DROP_FIELD_TYPE;
-    *out = o->via.i64;
+    *out = (int64_t)o->number;
     return *out >= min ? DROP_NONE : DROP_FIELD_RANGE;
 }
 
 /* The field's bytes behind the text are zero already. */
-static enum drop read_text(const msgpack_object *o, char *out, size_t size)
+static enum drop read_text(const struct value *o, char *out, size_t size)
 {
-    if (o->type != MSGPACK_OBJECT_STR)
+    if (o->type != VALUE_STR)
         return DROP_FIELD_TYPE;
-    size_t len = o->via.str.size;
-    if (len >= size || guard_text(o->via.str.ptr, len) != len)
+    size_t len = o->size;
+    if (len >= size || guard_text(o->text, len) != len)
         return DROP_FIELD_RANGE;
     if (len > 0)
-        memcpy(out, o->via.str.ptr, len);
+        memcpy(out, o->text, len);
     return DROP_NONE;
 }
 
-static enum drop read_exponent(const msgpack_object *o, int8_t *out)
+static enum drop read_exponent(const struct value *o, int8_t *out)
 {
     int64_t exp = 0;
     enum drop why = read_int(o, DEC_EXP_MIN, DEC_EXP_MAX, &exp);
@@ -153,27 +151,26 @@ static enum drop read_exponent(const msgpack_object *o, int8_t *out)
     return why;
 }
 
-static enum drop read_dec(const msgpack_object *o, struct dec *out)
+static enum drop read_dec(const struct value *o, struct dec *out)
 {
-    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size != 2)
+    if (o->type != VALUE_ARRAY || o->size != 2)
         return DROP_FIELD_TYPE;
-    enum drop why = read_int(&o->via.array.ptr[0], INT64_MIN, INT64_MAX, &out->m);
-    return why ? why : read_exponent(&o->via.array.ptr[1], &out->exp);
+    enum drop why = read_int(&o->items[0], INT64_MIN, INT64_MAX, &out->m);
+    return why ? why : read_exponent(&o->items[1], &out->exp);
 }
 
-static enum drop read_money(const msgpack_object *o, void *out)
+static enum drop read_money(const struct value *o, void *out)
 {
     money amount;
-    if (o->type != MSGPACK_OBJECT_STR)
+    if (o->type != VALUE_STR)
         return DROP_FIELD_TYPE;
-    /* msgpack-c gives an empty text no address */
-    if (o->via.str.size == 0 || !money_parse(o->via.str.ptr, o->via.str.size, &amount))
+    if (!money_parse(o->text, o->size, &amount))
         return DROP_FIELD_RANGE;
     memcpy(out, &amount, sizeof(amount));
     return DROP_NONE;
 }
 
-static enum drop read_enum(const msgpack_object *o, const struct enum_kind *values, void *out)
+static enum drop read_enum(const struct value *o, const struct enum_kind *values, void *out)
 {
     uint64_t number = 0;
     enum drop why = read_uint(o, INT32_MAX, &number);
@@ -184,7 +181,7 @@ static enum drop read_enum(const msgpack_object *o, const struct enum_kind *valu
     return why;
 }
 
-static enum drop read_scalar(const struct field *f, const msgpack_object *o, char *record)
+static enum drop read_scalar(const struct field *f, const struct value *o, char *record)
 {
     void *at = record + f->offset;
     uint64_t u = 0;
@@ -208,9 +205,9 @@ static enum drop read_scalar(const struct field *f, const msgpack_object *o, cha
         *(int32_t *)at = (int32_t)i;
         return why;
     case FIELD_BOOL:
-        if (o->type != MSGPACK_OBJECT_BOOLEAN)
+        if (o->type != VALUE_BOOL)
             return DROP_FIELD_TYPE;
-        *(bool *)at = o->via.boolean;
+        *(bool *)at = o->number;
         return DROP_NONE;
     case FIELD_EXP:
         return read_exponent(o, at);
@@ -228,13 +225,13 @@ static enum drop read_scalar(const struct field *f, const msgpack_object *o, cha
     return why;
 }
 
-static bool read_record(struct reading *r, const struct field *fields, const msgpack_object *o, char *record);
+static bool read_record(struct reading *r, const struct field *fields, const struct value *o, char *record);
 
-static enum drop read_list(struct reading *r, const struct field *f, const msgpack_object *o, char *record)
+static enum drop read_list(struct reading *r, const struct field *f, const struct value *o, char *record)
 {
-    if (o->type != MSGPACK_OBJECT_ARRAY)
+    if (o->type != VALUE_ARRAY)
         return DROP_FIELD_TYPE;
-    uint32_t count = o->via.array.size;
+    uint32_t count = o->size;
     if (count > f->max)
         return DROP_FIELD_RANGE;
     const struct field *fields = f->record->fields();
@@ -242,21 +239,21 @@ static enum drop read_list(struct reading *r, const struct field *f, const msgpa
     r->list = f->name;
     for (uint32_t i = 0; i < count; i++) {
         r->index = i;
-        if (!read_record(r, fields, &o->via.array.ptr[i], record + f->offset + (size_t)i * f->size))
+        if (!read_record(r, fields, &o->items[i], record + f->offset + (size_t)i * f->size))
             return DROP_COUNT; /* counted where it was found */
     }
     r->list = NULL;
     return DROP_NONE;
 }
 
-static bool read_record(struct reading *r, const struct field *fields, const msgpack_object *o, char *record)
+static bool read_record(struct reading *r, const struct field *fields, const struct value *o, char *record)
 {
     char expected[48];
-    if (o->type != MSGPACK_OBJECT_ARRAY)
+    if (o->type != VALUE_ARRAY)
         return drop_value(r, DROP_FIELD_TYPE, NULL, o, "an array of fields");
     const struct field *f = fields;
-    for (uint32_t i = 0; i < o->via.array.size && f->name; i++, f++) {
-        const msgpack_object *value = &o->via.array.ptr[i];
+    for (uint32_t i = 0; i < o->size && f->name; i++, f++) {
+        const struct value *value = &o->items[i];
         enum drop why =
             f->kind == FIELD_LIST ? read_list(r, f, value, record) : read_scalar(f, value, record);
         if (why == DROP_NONE)
@@ -266,7 +263,7 @@ static bool read_record(struct reading *r, const struct field *fields, const msg
         show_expected(f, expected, sizeof(expected));
         return drop_value(r, why, f->name, value, expected);
     }
-    if (f->name || (r->strict && o->via.array.size > (uint32_t)(f - fields))) {
+    if (f->name || (r->strict && o->size > (uint32_t)(f - fields))) {
         snprintf(expected, sizeof(expected), "%s%" PRIu32, f->name ? "at least " : "",
                  count_of_fields(fields));
         return drop_value(r, DROP_FIELDS, NULL, o, expected);
@@ -274,31 +271,30 @@ static bool read_record(struct reading *r, const struct field *fields, const msg
     return true;
 }
 
-static bool read_trace(struct reading *r, const msgpack_object *o, struct trace *t)
+static bool read_trace(struct reading *r, const struct value *o, struct trace *t)
 {
-    if (o->type == MSGPACK_OBJECT_NIL)
+    if (o->type == VALUE_NIL)
         return true;
-    if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size < TRACE_FIELDS ||
-        (r->strict && o->via.array.size > TRACE_FIELDS))
+    if (o->type != VALUE_ARRAY || o->size < TRACE_FIELDS || (r->strict && o->size > TRACE_FIELDS))
         return drop_value(r, DROP_ENVELOPE, "trace", o, "nil or an array of 5");
-    const msgpack_object *v = o->via.array.ptr;
+    const struct value *v = o->items;
     bool ok = read_int(&v[0], INT64_MIN, INT64_MAX, &t->venue_time) == DROP_NONE &&
               read_int(&v[1], INT64_MIN, INT64_MAX, &t->recv_utc) == DROP_NONE &&
               read_int(&v[2], INT64_MIN, INT64_MAX, &t->recv_mono) == DROP_NONE &&
-              read_uint(&v[3], UINT64_MAX, &t->boot_id) == DROP_NONE && v[4].type == MSGPACK_OBJECT_ARRAY;
+              read_uint(&v[3], UINT64_MAX, &t->boot_id) == DROP_NONE && v[4].type == VALUE_ARRAY;
     if (!ok)
         return drop_value(r, DROP_ENVELOPE, "trace", o, "[int, int, int, uint, [hops]]");
-    const msgpack_object *hops = v[4].via.array.ptr;
-    if (r->strict && v[4].via.array.size > HOP_COUNT)
+    const struct value *hops = v[4].items;
+    if (r->strict && v[4].size > HOP_COUNT)
         return drop_value(r, DROP_ENVELOPE, "trace.hops", &v[4], "at most 8");
-    for (uint32_t i = 0; i < v[4].via.array.size && i < HOP_COUNT; i++)
+    for (uint32_t i = 0; i < v[4].size && i < HOP_COUNT; i++)
         if (read_int(&hops[i], INT64_MIN, INT64_MAX, &t->hop[i]) != DROP_NONE)
             return drop_value(r, DROP_ENVELOPE, "trace.hops", &hops[i], "int of 64 bits");
     return true;
 }
 
 /* v: the nine values of the envelope. */
-static bool read_envelope(struct reading *r, const msgpack_object *v, struct envelope *env)
+static bool read_envelope(struct reading *r, const struct value *v, struct envelope *env)
 {
     const struct {
         const char *name;
@@ -314,27 +310,27 @@ static bool read_envelope(struct reading *r, const msgpack_object *v, struct env
     return read_trace(r, &v[7], &env->trace);
 }
 
-static bool read_message(struct drops *drops, const msgpack_object *root, struct message *out)
+static bool read_message(struct drops *drops, const struct value *root, struct message *out)
 {
     struct reading r = {.drops = drops, .message = "envelope"};
     uint64_t number = 0;
-    if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size == 0)
+    if (root->type != VALUE_ARRAY || root->size == 0)
         return drop_value(&r, DROP_ENVELOPE, NULL, root, "an array of 9");
-    const msgpack_object *v = root->via.array.ptr;
+    const struct value *v = root->items;
     if (read_uint(&v[0], UINT64_MAX, &number) == DROP_FIELD_TYPE)
         return drop_value(&r, DROP_ENVELOPE, "version", &v[0], "uint");
     if (number != PROTO_VERSION)
         return drop_value(&r, DROP_VERSION, "version", &v[0], "1");
-    if (root->via.array.size < ENVELOPE_FIELDS)
+    if (root->size < ENVELOPE_FIELDS)
         return drop_value(&r, DROP_ENVELOPE, NULL, root, "an array of 9");
     if (read_uint(&v[1], UINT32_MAX, &number) == DROP_FIELD_TYPE)
         return drop_value(&r, DROP_ENVELOPE, "type", &v[1], "uint");
     const struct message_kind *kind = number <= MESSAGE_TYPE_MAX ? message_kind((uint32_t)number) : NULL;
-    if (!kind || v[1].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+    if (!kind || v[1].type != VALUE_UINT)
         return drop_value(&r, DROP_UNKNOWN_TYPE, "type", &v[1], "a known type");
     r.message = kind->body->name;
     r.strict = kind->class == CLASS_COMMAND;
-    if (r.strict && root->via.array.size > ENVELOPE_FIELDS)
+    if (r.strict && root->size > ENVELOPE_FIELDS)
         return drop_value(&r, DROP_ENVELOPE, NULL, root, "an array of 9");
     message_init(out, (enum message_type)kind->type);
     return read_envelope(&r, v, &out->env) &&
@@ -342,27 +338,20 @@ static bool read_message(struct drops *drops, const msgpack_object *root, struct
 }
 
 struct decoder {
-    msgpack_zone zone;
+    struct value_pool pool;
+    struct value values[MESSAGE_BYTES_MAX]; /* a value is one byte at least, so no frame has more */
 };
 
 struct decoder *decoder_new(void)
 {
-    /* One chunk holds the values of the largest frame, of which each value is one byte at least, and a map's
-     * pair, the largest at twice that, two: so that the zone never grows. */
-    enum { CHUNK = MESSAGE_BYTES_MAX * sizeof(msgpack_object) + 1024 };
-    struct decoder *self = malloc(sizeof(*self));
-    if (self && !msgpack_zone_init(&self->zone, CHUNK)) {
-        free(self);
-        self = NULL;
-    }
+    struct decoder *self = malloc(sizeof(*self)); /* pages of it that no frame needs are never touched */
+    if (self)
+        self->pool = (struct value_pool){.values = self->values, .cap = MESSAGE_BYTES_MAX};
     return self;
 }
 
 void decoder_destroy(struct decoder **self)
 {
-    if (!*self)
-        return;
-    msgpack_zone_destroy(&(*self)->zone);
     free(*self);
     *self = NULL;
 }
@@ -382,10 +371,8 @@ bool codec_decode(struct decoder *self, const void *bytes, size_t len, struct me
     enum guard guard = guard_walk(bytes, len, &at);
     if (guard != GUARD_WHOLE)
         return drop_bytes(drops, of_guard[guard], words[guard], at, len);
-    msgpack_object root;
-    size_t offset = 0;
-    msgpack_zone_clear(&self->zone);
-    if (msgpack_unpack(bytes, len, &offset, &self->zone, &root) != MSGPACK_UNPACK_SUCCESS)
-        return drop_bytes(drops, DROP_MALFORMED, "not msgpack", offset, len);
+    struct value root;
+    if (!unpack_value(bytes, len, &self->pool, &root))
+        return drop_bytes(drops, DROP_MALFORMED, "not msgpack", 0, len);
     return read_message(drops, &root, out);
 }
