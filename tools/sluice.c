@@ -1,0 +1,56 @@
+/* The `sluice` command: finds the verb and hands over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "tools/verb.h"
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"books", verb_books, "print the best prices of a recording, book message by book message"},
+};
+
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: sluice VERB [ARGUMENTS]      sluice VERB --help\n\n");
+    for (int i = 0; i < VERBS; i++)
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].help);
+}
+
+static int unknown(const char *name)
+{
+    const char *names[VERBS + 1] = {NULL};
+    for (int i = 0; i < VERBS; i++)
+        names[i] = verbs[i].name;
+    const char *near = text_nearest(name, names);
+    fprintf(stderr, "sluice: no verb '%s'", name);
+    if (near)
+        fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, "\n\n");
+    usage(stderr);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    for (int i = 0; i < VERBS; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    return unknown(argv[1]);
+}

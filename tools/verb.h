@@ -1,0 +1,18 @@
+/* The verbs of `sluice`: each is a main of its own, argv[0] being the verb's name. */
+#ifndef SLUICE_TOOLS_VERB_H
+#define SLUICE_TOOLS_VERB_H
+
+/* What every verb answers with; scripts rely on these. */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,      /* it was tried and did not work */
+    EXIT_USAGE = 2,       /* wrong flag or argument */
+    EXIT_CONFIG = 3,      /* a configuration or instrument file is wrong */
+    EXIT_UNREACHABLE = 4, /* a service does not answer */
+    EXIT_HALTED = 5,      /* halted or denied */
+    EXIT_MISMATCH = 6     /* two things that must be equal are not */
+};
+
+int verb_books(int argc, char **argv);
+
+#endif
