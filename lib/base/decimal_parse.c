@@ -130,11 +130,14 @@ int dec_parse(const char *text, size_t len, struct dec *out)
     if (p != end || p == NULL) {
         return E_SYNTAX;
     }
-    bool fits = gather(&parts, &tight);
+    if (!gather(&parts, &tight)) {
+        return E_RANGE; /* and tight.m may have wrapped */
+    }
     if (tight.m == 0) {
         *out = (struct dec){0};
         return OK;
     }
+    bool fits = true;
     exp += tight.exp;
     for (; fits && exp > DEC_EXP_MAX; exp--) {
         fits = !__builtin_mul_overflow(tight.m, UINT64_C(10), &tight.m);

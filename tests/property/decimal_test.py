@@ -155,6 +155,10 @@ class Cases:
     def number_text(self):
         r = self.random
         digits = lambda n: "".join(r.choice("0123456789") for _ in range(n))
+        if r.random() < 0.1:  # around the edges of 64 and 63 bits, the point anywhere
+            edge = str(r.choice([2**63, 2**64, 2**65, 10**19, 10**20]) + r.randrange(-3, 4))
+            point = r.randrange(1, len(edge) + 1)
+            return r.choice(["", "-"]) + edge[:point] + ("." if edge[point:] else "") + edge[point:]
         whole = r.choice(["0", str(r.randrange(1, 10**r.randrange(1, 20))), "1" + "0" * r.randrange(25)])
         text = r.choice(["", "-"]) + whole
         if r.random() < 0.6:
