@@ -1,5 +1,6 @@
 #include "tools/run_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lib/base/clock.h"
 
 static bool make_dir(const char *path)
 {
@@ -73,6 +76,29 @@ int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX])
         return said(error, E_ABSENT, dir,
                     "no run_id in it; expected a run directory made by `sluice run` or `sluice backtest`");
     return OK;
+}
+
+int run_dir_enter_newest(char error[RUN_ERROR_MAX])
+{
+    char newest[RUN_PATH_MAX] = "", path[RUN_PATH_MAX];
+    int64_t newest_ns = -1;
+    struct stat st;
+    DIR *runs = opendir("runs");
+    for (struct dirent *e = runs ? readdir(runs) : NULL; e; e = readdir(runs)) {
+        (void)snprintf(path, sizeof path, "runs/%.200s/run_id", e->d_name);
+        if (e->d_name[0] == '.' || stat(path, &st) != 0)
+            continue;
+        int64_t made_ns = st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec;
+        if (made_ns > newest_ns) {
+            newest_ns = made_ns;
+            (void)snprintf(newest, sizeof newest, "runs/%.200s", e->d_name);
+        }
+    }
+    if (runs)
+        (void)closedir(runs);
+    if (newest_ns < 0)
+        return said(error, E_ABSENT, "runs/", "no run is there; expected --dir RUN");
+    return run_dir_enter(newest, error);
 }
 
 void run_id_now(char out[RUN_ID_MAX])

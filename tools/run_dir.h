@@ -20,6 +20,9 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
 /* Changes into an existing run directory; E_ABSENT with words. */
 int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX]);
 
+/* Changes into the newest run below runs/; E_ABSENT with words when there is none. */
+int run_dir_enter_newest(char error[RUN_ERROR_MAX]);
+
 /* An id from the time, and a few random letters: "20261122-160512-k3f9". */
 void run_id_now(char out[RUN_ID_MAX]);
 
