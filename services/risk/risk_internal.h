@@ -1,0 +1,272 @@
+/* What the gate keeps, and the parts it is made of. Each part is one file:
+ *
+ *   risk.c        its life: start, apply, control, time, status
+ *   gate.c        an intent's way through the checks; the list of them
+ *   checks.c      the checks themselves
+ *   exposure.c    positions and reservations by instrument, and what they are worth
+ *   formation.c   which instruments make a route
+ *   assignment.c  which worker may trade it
+ *   executions.c  what exec's ledger changes
+ *   folding.c     repeated rejects as one record
+ *
+ * State that must survive is changed by risk_apply only. What can be had again from exec's ledger (positions, the
+ * fills of open baskets) or from the market (instruments, values) is kept beside it.
+ */
+#ifndef SLUICE_SERVICES_RISK_INTERNAL_H
+#define SLUICE_SERVICES_RISK_INTERNAL_H
+
+#include "lib/market/portfolio.h"
+#include "services/risk/risk.h"
+
+enum {
+    ROUTES_MAX = 1024,
+    EXPOSURES_MAX = 2048,
+    OWNERS_MAX = 64,
+    ADOPTED_MAX = 4096,
+    HOLDINGS_MAX = 4096,
+    TERMS_MAX = 4096,
+    REASONS_MAX = 64,
+    LEGS_MAX = 4,
+    ASSIGN_PER_INPUT = 128, /* the rest follows with the next input */
+    FOLD_WAYS = 8,
+    FOLD_SETS = 16,
+    NOBODY = -1
+};
+
+/* A point in a ledger. */
+struct place {
+    uint64_t epoch, pos;
+};
+
+static inline bool place_before(struct place a, struct place b)
+{
+    return a.epoch != b.epoch ? a.epoch < b.epoch : a.pos < b.pos;
+}
+
+/* An instrument as the gate counts it. */
+struct exposure {
+    char symbol[32];
+    char venue[16];
+    char quote[16];      /* empty until its inst or a fill came */
+    int view_index;      /* E_ABSENT until its inst came */
+    money qty;           /* from exec's fills */
+    money cash, fees;    /* in quote, as in struct position */
+    money buys, sells;   /* reserved: ordered and not filled yet */
+    bool marked;         /* price and fx are known, if not fresh */
+    struct dec mid, fx;  /* last good ones; fx: reporting currency for one unit of quote */
+    bool unpriced;       /* something is at risk here, and no price came yet */
+    money worst_value;   /* worst case in the reporting currency, at these; 0 until marked */
+    money equity;        /* cash less fees plus the position's value; 0 until marked */
+};
+
+/* What an accepted decision has under way for one instrument of its route. */
+struct open_leg {
+    enum side side; /* SIDE_NONE: the decision has no order for it */
+    money rest;     /* reserved */
+    struct dec qty; /* what was filled, to be added to the route's holdings when the basket ends */
+    money cost, fees;
+};
+
+struct open_basket {
+    bool open;
+    struct place decision;
+    enum intent_kind kind;
+    int64_t accepted_time;
+    int64_t edge_nbps;
+    uint32_t orders;
+    bool parks; /* a residual of something older was parked meanwhile */
+    struct open_leg legs[LEGS_MAX]; /* by the route's legs */
+};
+
+/* A route. legs are its holdings as the last route record told them; what an open basket has filled since is
+ * in the basket, so that a restart adds it once. */
+struct held_route {
+    char name[96];
+    char fx_symbol[32];
+    char fx_venue[16];
+    uint32_t n_legs;
+    struct route_leg legs[LEGS_MAX];
+    int exposures[LEGS_MAX];
+    uint64_t route_epoch;
+    int owner; /* NOBODY, or index of owners */
+    uint64_t owner_incarnation;
+    struct place last; /* own record that changed it last */
+    struct place exec; /* exec's record up to which legs are told */
+    bool parked;
+    int64_t entry_time; /* 0 = flat, or dust only */
+    int64_t cool_until;
+    int64_t entry_edge_nbps;
+    enum side entry_side;
+    uint64_t round_trips;
+    money realised;
+    uint32_t adopted; /* open orders of decisions that are not known here */
+    struct open_basket basket;
+};
+
+/* A worker's name and its present incarnation. */
+struct owner {
+    char name[24];
+    uint64_t incarnation;
+    uint64_t previous; /* the incarnation before, whose last hello may still come */
+    char strategy[16];
+    char pinned[64];
+    bool live;
+    bool heard; /* in this life of risk; until then its pinned prefix is not known */
+    int64_t heard_mono_ns;
+    enum assign_cause left; /* why it is not live */
+    uint64_t evaluations, intents, digest;
+    uint64_t departed; /* of these evaluations, what is in the sum of the departed */
+    uint64_t params, build;
+    uint64_t high_water; /* greatest intent id seen */
+    uint32_t routes;
+};
+
+/* An open order whose decision is not known here. */
+struct adopted_order {
+    char client_id[36]; /* empty: free */
+    int route;          /* or NOBODY */
+    int exposure;
+    enum side side;
+    money rest;
+    bool history; /* adopted by a record that the route's holdings include already */
+};
+
+/* Rejects of one worker, route and reason within a second. */
+struct fold {
+    uint64_t key; /* 0: free */
+    int64_t since_mono_ns;
+    uint32_t recorded;
+    uint32_t folded;
+    struct trace trace;
+    struct decision last;
+};
+
+struct risk {
+    const struct config *config;
+    const struct view *view;
+    char run[40];
+    uint64_t boot_id;
+    struct ledger_head head;
+    struct place base; /* last record before this life */
+    bool stopping, stopped;
+
+    enum risk_state state; /* 0 before the first start */
+    enum reason state_reason;
+    struct limits limits;
+    struct dec collar_buy, collar_sell; /* factors on the best price */
+
+    struct table *route_names;
+    struct held_route *routes;
+    struct owner owners[OWNERS_MAX];
+    uint32_t unheard;  /* live owners that said nothing in this life */
+    bool unsettled;    /* assignments may be due */
+    uint32_t settling; /* route from which on */
+
+    struct table *exposure_names;
+    struct exposure *exposures;
+    struct table *terms; /* currencies and venues */
+    struct seen_instrument *seen; /* by view index */
+    struct portfolio *portfolio;
+    money gross;       /* sum of worst values */
+    money equity;      /* sum of equities */
+    uint32_t unpriced;
+    bool broken;       /* an amount did not fit, or exec's ledger went back: only a restart may trust again */
+    int64_t valued_mono_ns;
+
+    bool day_known, loss_latched;
+    int64_t day;
+    money day_base; /* profit of all days that have ended */
+
+    uint32_t open_baskets, open_orders, adopted_orders;
+    struct adopted_order *adopted;
+
+    struct place exec, exec_head; /* applied; told by the last beat */
+    int64_t exec_beat_mono_ns;    /* 0 = none came */
+
+    struct fold *folds;
+    uint64_t folded; /* rejects counted and not recorded yet */
+
+    uint64_t decisions, accepts, cools, rejects;
+    uint64_t rejects_by_reason[REASONS_MAX];
+    uint64_t departed_evaluations, round_trips;
+    uint64_t ignored, hellos_refused, routes_refused, adoptions, late_fills, fx_missing;
+};
+
+/* ---- risk.c ------------------------------------------------------------------------------------------ */
+
+void risk_write_state(struct risk *self, enum risk_state state, enum reason reason, const char *detail,
+                      struct now now, struct outbox *out);
+money risk_day_pnl(const struct risk *self);
+/* Halts when the day's loss has reached its limit. */
+void risk_watch_loss(struct risk *self, struct now now, struct outbox *out);
+/* The whole of exec's ledger, as its last beat told it, is applied. */
+bool risk_has_exec(const struct risk *self);
+
+/* ---- gate.c ------------------------------------------------------------------------------------------ */
+
+void gate_decide(struct risk *self, const struct message *m, struct now now, struct outbox *out);
+
+/* ---- exposure.c -------------------------------------------------------------------------------------- */
+
+/* Index, taken at first sight; E_FULL. */
+int exposure_take(struct risk *self, const char *symbol, const char *venue);
+/* An instrument was seen in the view. */
+void exposure_link(struct risk *self, uint32_t view_index);
+const struct quote *exposure_quote(const struct risk *self, const struct exposure *e);
+/* Mid of the best prices, or the one there is; E_ABSENT. */
+int exposure_mid(const struct quote *q, struct dec *out);
+/* Reporting currency for one unit of its quote; E_ABSENT. */
+int exposure_fx(const struct risk *self, const struct quote *q, struct dec *out);
+/* Greatest absolute holding in base units, with so much more bought and sold. E_RANGE. */
+int exposure_worst(const struct exposure *e, money buy, money sell, money *out);
+/* Amount of base units in the reporting currency. E_RANGE. */
+int exposure_value(money qty, struct dec price, struct dec fx, money *out);
+/* Values it anew, after a change or when time has passed. */
+void exposure_refresh(struct risk *self, struct exposure *e);
+void exposure_refresh_all(struct risk *self);
+/* Adds to (or with a negative amount takes from) what is reserved. */
+void exposure_reserve(struct risk *self, int index, enum side side, money qty);
+
+/* ---- formation.c ------------------------------------------------------------------------------------- */
+
+struct seen_instrument {
+    bool known;
+    enum contract_kind kind;
+    int base, quote; /* indexes of terms */
+    int venue;
+};
+
+void formation_on_instrument(struct risk *self, uint32_t view_index);
+/* Index of the route, made when it is new; E_FULL. */
+int formation_take_route(struct risk *self, const char *name);
+void formation_set_leg(struct risk *self, struct held_route *route, uint32_t leg, const char *symbol,
+                       const char *venue);
+
+/* ---- assignment.c ------------------------------------------------------------------------------------ */
+
+int owner_find(const struct risk *self, const char *name);
+bool route_busy(const struct held_route *route);
+/* Which leg of the route an instrument is; E_ABSENT. */
+int route_leg_of(const struct held_route *route, const char *symbol, const char *venue);
+void assignment_on_hello(struct risk *self, const struct hello *hello, struct now now, struct outbox *out);
+void assignment_on_time(struct risk *self, struct now now, struct outbox *out);
+/* Writes assignments that are due, so many at the most. */
+void assignment_settle(struct risk *self, struct now now, struct outbox *out);
+void assignment_resume(struct risk *self, struct now now);
+void assignment_stop(struct risk *self, struct now now, struct outbox *out);
+void assignment_apply(struct risk *self, const struct message *m);
+void assignment_apply_session(struct risk *self, const struct session *session);
+
+/* ---- executions.c ------------------------------------------------------------------------------------ */
+
+void executions_apply_route(struct risk *self, const struct message *m);
+void executions_apply_accept(struct risk *self, const struct message *m);
+/* The residual is taken care of. false: nothing is parked, or a basket is open. */
+bool executions_unpark(struct risk *self, const char *route, struct now now, struct outbox *out);
+
+/* ---- folding.c --------------------------------------------------------------------------------------- */
+
+/* Writes the records of seconds that are over; all: of those that are not over too. */
+void folding_flush(struct risk *self, bool all, struct now now, struct outbox *out);
+
+#endif
