@@ -31,6 +31,7 @@ struct publisher {
     double speed;      /* 0 = as fast as the slowest consumer */
     uint32_t expected; /* consumers that the run has */
     bool started, resumed, ended;
+    int64_t ended_mono_ns;
     uint64_t published, unsent, in_window;
     struct now now; /* of the frame being played */
 };
@@ -61,6 +62,21 @@ static bool load_clock(struct publisher *p)
 
 /* ---- the player's sink
  * -------------------------------------------------------------------------------------- */
+
+/* Market time goes on when the recordings have ended, so that what is under way comes to its end. */
+static struct now market_now(const struct publisher *p, struct now now)
+{
+    now.market_ns = p->clock.reached_ns + (p->ended ? now.mono_ns - p->ended_mono_ns : 0);
+    return now;
+}
+
+static void note_end(struct publisher *p, struct now now)
+{
+    if (!p->ended && player_next_ns(p->player) == INT64_MAX) {
+        p->ended = true;
+        p->ended_mono_ns = now.mono_ns;
+    }
+}
 
 static void room(struct publisher *p)
 {
@@ -158,7 +174,7 @@ static void play_window(struct publisher *p, struct now now)
         step(p, now);
         publish_touched(p, p->now);
     }
-    p->ended = player_next_ns(p->player) == INT64_MAX;
+    note_end(p, now);
     end_window(p, p->ended, now);
 }
 
@@ -178,7 +194,7 @@ static void play_clock(struct publisher *p, struct now now)
     }
     now.market_ns = target;
     publish_touched(p, now);
-    p->ended = next == INT64_MAX;
+    note_end(p, now);
     if (!p->ended)
         loop_wake_in(p->s.loop, (int64_t)((double)(next - target) / p->speed));
 }
@@ -202,7 +218,7 @@ static bool start(struct publisher *p, struct now now)
 static void on_time(struct service *s, struct now now)
 {
     struct publisher *p = (struct publisher *)s;
-    now.market_ns = p->clock.reached_ns;
+    now = market_now(p, now);
     if (!p->started)
         p->started = start(p, now);
     if (p->started && !p->ended) {
@@ -212,6 +228,7 @@ static void on_time(struct service *s, struct now now)
             play_clock(p, now);
     }
     room(p);
+    now = market_now(p, now);
     feed_on_time(p->core, now, &s->outbox);
     publish_touched(p, now);
 }
@@ -223,7 +240,7 @@ static int drain_subscriptions(void *ctx, struct now now, int bound)
 {
     struct publisher *p = ctx;
     int taken = 0;
-    now.market_ns = p->clock.reached_ns;
+    now = market_now(p, now);
     while (taken < bound && inbox_take(&p->inbox, p->market) == OK) {
         const char *bytes = p->inbox.bytes;
         if (p->inbox.len > 0 && bytes[0] == 1)
@@ -239,7 +256,7 @@ static void report_venues(void *ctx, struct now now)
     struct publisher *p = ctx;
     struct player_venue venues[PLAYING_VENUES_MAX];
     uint32_t n = p->started ? player_venues(p->player, venues, PLAYING_VENUES_MAX) : 0;
-    now.market_ns = p->clock.reached_ns;
+    now = market_now(p, now);
     for (uint32_t i = 0; i < n; i++) {
         room(p);
         feed_on_venue(p->core, venues[i].name, VENUE_UP, p->ended ? "the recording has ended" : "playing",
