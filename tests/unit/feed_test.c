@@ -1,0 +1,217 @@
+/* What the feed's core promises: seq per topic, one message a drain, repetition, silence, late joiners,
+ * beats. */
+#include "services/feed/feed.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/feed/pacer.h"
+
+static struct config config;
+static struct feed *feed;
+static struct outbox out;
+static struct venue_book book;
+static struct now now;
+
+static struct dec decimal(const char *text)
+{
+    struct dec v;
+    ck_assert_int_eq(dec_parse(text, strlen(text), &v), OK);
+    return v;
+}
+
+static void quote(const char *bid, const char *ask)
+{
+    l2_book_clear(book.book, STALE_NO_SNAPSHOT);
+    ck_assert_int_eq(l2_book_set(book.book, SIDE_BUY, decimal(bid), decimal("1")), OK);
+    ck_assert_int_eq(l2_book_set(book.book, SIDE_SELL, decimal(ask), decimal("2")), OK);
+    l2_book_set_live(book.book);
+    book.recv_ns = now.market_ns;
+    feed_on_book(feed, "v", &book, now);
+}
+
+static void begin(void)
+{
+    config_defaults(&config);
+    config.n_fees = 1;
+    memcpy(config.fees[0].venue, "*", 2);
+    config.fees[0].taker_bps = (struct dec){7, 0};
+    feed = feed_new(&(struct feed_options){.config = &config, .epoch = 4, .boot_id = 9, .instruments = 8});
+    ck_assert_ptr_nonnull(feed);
+    ck_assert_int_eq(outbox_open(&out, OUTBOX_CAPACITY), OK);
+    memset(&book, 0, sizeof book);
+    memcpy(book.inst.symbol, "A-B", 4);
+    memcpy(book.inst.venue, "v", 2);
+    book.book = l2_book_new();
+    now = (struct now){.market_ns = 1000 * NS_PER_SEC, .mono_ns = 50 * NS_PER_SEC, .utc_ns = 1};
+    feed_on_time(feed, now, &out); /* the first beat has no venue to speak of */
+}
+
+static void end(void)
+{
+    l2_book_destroy(&book.book);
+    outbox_close(&out);
+    feed_destroy(&feed);
+}
+
+/* What goes out now: the number of messages of a type; the last of them in `last`. */
+static uint32_t published(enum message_type type, struct message *last)
+{
+    uint32_t n = 0;
+    while (feed_publish(feed, now, &out))
+        continue;
+    for (uint32_t i = 0; i < out.n_messages; i++)
+        if (out.messages[i].env.type == type) {
+            n++;
+            if (last)
+                message_copy(last, &out.messages[i]);
+        }
+    out.n_messages = out.n_effects = 0;
+    return n;
+}
+
+static void pass(int64_t ns)
+{
+    now.market_ns += ns;
+    now.mono_ns += ns;
+    feed_on_time(feed, now, &out);
+}
+
+START_TEST(many_changes_of_a_drain_are_one_message_with_the_newest_state)
+{
+    struct message m;
+    quote("1", "2");
+    quote("1.1", "2");
+    quote("1.2", "2");
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_uint_eq(m.env.seq, 1);
+    ck_assert_uint_eq(m.env.epoch, 4);
+    ck_assert_int_eq(m.book.bids[0].price, 12);
+    ck_assert_int_eq(m.book.price_exp, -1);
+    ck_assert_int_eq(m.env.trace.recv_mono, now.mono_ns);
+    quote("1.3", "2");
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_uint_eq(m.env.seq, 2);
+}
+END_TEST
+
+START_TEST(the_configured_fee_replaces_the_instruments)
+{
+    struct message m;
+    feed_on_instrument(feed, "v", &book, now);
+    ck_assert_uint_eq(published(MSG_INST, &m), 1);
+    ck_assert_int_eq(m.inst.taker_bps.m, 7);
+}
+END_TEST
+
+START_TEST(a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq)
+{
+    struct message m;
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    pass(260 * NS_PER_MS);
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_uint_eq(m.env.seq, 1);
+    pass(1 * NS_PER_SEC);
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), 0);
+    pass(5 * NS_PER_SEC);
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_uint_eq(m.env.seq, 1);
+}
+END_TEST
+
+START_TEST(a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood)
+{
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    feed_on_subscription(feed, "book.X-B.", 9, now);
+    now.mono_ns += 150 * NS_PER_MS;
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), 0);
+    for (int i = 0; i < 1000; i++)
+        feed_on_subscription(feed, "book.A-B.", 9, now);
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), 1);
+    for (int i = 0; i < 1000; i++)
+        feed_on_subscription(feed, "", 0, now);
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), 0);
+    now.mono_ns += 100 * NS_PER_MS;
+    feed_on_time(feed, now, &out);
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), 1);
+}
+END_TEST
+
+START_TEST(a_silent_book_is_stale_until_it_speaks_again)
+{
+    struct message m;
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    pass(config.feed.silence_ms * NS_PER_MS);
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_int_eq(m.book.state, BOOK_STALE);
+    ck_assert_int_eq(m.book.reason, STALE_SILENT);
+    ck_assert_uint_eq(m.env.seq, 2);
+    quote("1", "2");
+    ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
+    ck_assert_int_eq(m.book.state, BOOK_LIVE);
+}
+END_TEST
+
+START_TEST(a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive)
+{
+    struct message m;
+    static const struct market_counters none;
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    for (int i = 0; i < 4; i++) {
+        pass(125 * NS_PER_MS);
+        ck_assert_uint_eq(published(MSG_BEAT, &m), (uint32_t)(i % 2));
+    }
+    ck_assert(m.beat.alive);
+    feed_on_venue(feed, "v", VENUE_DOWN, "gone", &none, now, &out);
+    pass(250 * NS_PER_MS);
+    ck_assert_uint_eq(published(MSG_BEAT, &m), 1);
+    ck_assert(!m.beat.alive);
+}
+END_TEST
+
+START_TEST(a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one)
+{
+    static struct pacer p;
+    uint32_t silent;
+    pacer_answer(&p, "risk", 0, now);
+    pacer_answer(&p, "exec", 0, now);
+    ck_assert_uint_eq(pacer_announce(&p, now), 1);
+    ck_assert(!pacer_done(&p, now, &silent));
+    pacer_answer(&p, "risk", 1, now);
+    ck_assert(!pacer_done(&p, now, &silent));
+    now.mono_ns += 2 * NS_PER_SEC;
+    ck_assert(pacer_done(&p, now, &silent));
+    ck_assert_uint_eq(silent, 1);
+    pacer_answer(&p, "exec", 1, now);
+    ck_assert_uint_eq(pacer_announce(&p, now), 2);
+    pacer_answer(&p, "risk", 2, now);
+    ck_assert(!pacer_done(&p, now, &silent)); /* it is back, so it is waited for */
+    pacer_answer(&p, "exec", 2, now);
+    ck_assert(pacer_done(&p, now, &silent));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("feed");
+    TCase *promises = tcase_create("promises");
+    tcase_add_checked_fixture(promises, begin, end);
+    tcase_add_test(promises, many_changes_of_a_drain_are_one_message_with_the_newest_state);
+    tcase_add_test(promises, the_configured_fee_replaces_the_instruments);
+    tcase_add_test(promises, a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq);
+    tcase_add_test(promises, a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood);
+    tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
+    tcase_add_test(promises, a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive);
+    tcase_add_test(promises, a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one);
+    suite_add_tcase(suite, promises);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
