@@ -22,7 +22,9 @@ struct paper;
 
 struct paper_log {
     void *ctx;
-    int (*write)(void *ctx, const char *line, size_t len); /* one whole line; OK or E_IO: then nothing is answered */
+    int (*write)(void *ctx, const char *line, size_t len); /* whole lines, those of one outcome together, at once or
+                                                              not at all; OK or E_IO: then nothing is answered, and it
+                                                              is tried again */
 };
 
 typedef void paper_report_fn(void *ctx, const struct order_report *report);
