@@ -408,9 +408,9 @@ static int64_t read_time(const struct json_node *node)
     int64_t t;
     if (json_i64(node, &t) != OK || t < 0)
         return 0;
-    if (t < INT64_C(100000000000000))
+    if (t <= INT64_MAX / 1000000)
         return t * 1000000;
-    return t < INT64_MAX / 1000 ? t * 1000 : 0;
+    return t <= INT64_MAX / 1000 ? t * 1000 : 0;
 }
 
 static int64_t event_time(struct venue_market *self, const struct json_node *event)

@@ -1,5 +1,4 @@
 /* Upbit's market data: every orderbook frame is the whole book. The rules are in NOTES.md. */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,7 +296,7 @@ static void settle(struct venue_market *self, struct feed_book *book, bool was_s
 {
     mark_changed(self, book);
     if (l2_book_crossed(book->shown.book)) {
-        fail(self, E_STATE, "%s: crossed at %" PRIu64, book->shown.inst.venue_symbol, book->time_ms);
+        fail(self, E_STATE, "%s: crossed", book->shown.inst.venue_symbol);
         l2_book_set_stale(book->shown.book, STALE_CROSSED);
         return;
     }
@@ -340,10 +339,13 @@ static int on_orderbook(struct venue_market *self, const struct frame *frame, co
             fail(self, E_SYNTAX, "%s: timestamp: expected milliseconds", book->shown.inst.venue_symbol));
     if (time_ms < book->time_ms)
         return ignore(self);
+    int status = take_units(self, book, read_units(self, member(self, event, "obu", "orderbook_units")));
+    if (status != OK)
+        return status;
     book->time_ms = time_ms;
     book->shown.venue_time = ms_to_ns(time_ms);
     book->shown.recv_ns = frame->recv_ns;
-    return take_units(self, book, read_units(self, member(self, event, "obu", "orderbook_units")));
+    return OK;
 }
 
 static int on_trade(struct venue_market *self, const struct frame *frame, const struct json_node *event)
