@@ -240,6 +240,9 @@ START_TEST(keeps_below_what_each_venue_takes_at_the_least)
     ck_assert(!look());
     set_book("BTC-USDT", "x", "99 1", "100 0.6");
     ck_assert(look());
+    least.min_qty = "0.601";
+    instrument("BTC-USDT", "y", least);
+    ck_assert(!look());
 }
 END_TEST
 

@@ -159,6 +159,7 @@ START_TEST(every_record_of_risks_ledger_moves_its_position)
     risk_says(MSG_LIMITS);
     message_init(&m, MSG_BEAT); /* no record */
     m.env.epoch = 9;
+    m.env.pos = 900;
     worker_on_risk(worker, &m, now);
     tick();
     wake(true);
