@@ -37,7 +37,7 @@ struct proposal {
     struct {
         enum side side;
         struct dec price; /* worst price to be taken, on the tick */
-        struct dec qty;   /* base units, whole lots */
+        struct dec qty;   /* base units, whole lots; 0 = no order in this leg */
     } leg[STRATEGY_LEGS_MAX];
     int64_t edge_nbps, reference_nbps, cost_nbps;
     struct dec slippage_bps;
