@@ -13,6 +13,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"books", verb_books, "print the best prices of a recording, book message by book message"},
+    {"journal", verb_journal, "list, print, check and compare the ledgers' files"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

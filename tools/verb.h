@@ -14,5 +14,6 @@ enum exit_code {
 };
 
 int verb_books(int argc, char **argv);
+int verb_journal(int argc, char **argv);
 
 #endif
