@@ -4,6 +4,7 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/ledger.h"
+#include "lib/runtime/metric.h"
 #include "proto/topic.h"
 
 enum { CREDIT_MAX = 4096, IDENTITY_MAX = 256 };
@@ -288,21 +289,12 @@ const char *ledger_error(const struct ledger *self)
     return journal_error(self->journal);
 }
 
-static void metric(struct reply *reply, const char *name, uint64_t value)
-{
-    if (reply->n_metrics < sizeof reply->metrics / sizeof *reply->metrics) {
-        struct metric *m = &reply->metrics[reply->n_metrics++];
-        (void)text_set(m->name, sizeof m->name, name);
-        m->value = (int64_t)value;
-    }
-}
-
 void ledger_status(const struct ledger *self, struct reply *reply)
 {
-    metric(reply, "ledger_epoch", self->epoch);
-    metric(reply, "ledger_head_pos", journal_head_pos(self->journal));
-    metric(reply, "ledger_synced_pos", journal_synced_pos(self->journal));
-    metric(reply, "ledger_stored_pos", self->stored_pos);
-    metric(reply, "ledger_replayed", self->replayed);
-    metric(reply, "ledger_unsent", self->unsent);
+    status_metric(reply, "ledger_epoch", (int64_t)self->epoch);
+    status_metric(reply, "ledger_head_pos", (int64_t)journal_head_pos(self->journal));
+    status_metric(reply, "ledger_synced_pos", (int64_t)journal_synced_pos(self->journal));
+    status_metric(reply, "ledger_stored_pos", (int64_t)self->stored_pos);
+    status_metric(reply, "ledger_replayed", (int64_t)self->replayed);
+    status_metric(reply, "ledger_unsent", (int64_t)self->unsent);
 }

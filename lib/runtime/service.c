@@ -101,15 +101,6 @@ static int drain_control(void *ctx, struct now now, int bound)
     return taken;
 }
 
-void status_metric(struct reply *reply, const char *name, int64_t value)
-{
-    if (reply->n_metrics < sizeof reply->metrics / sizeof *reply->metrics) {
-        struct metric *m = &reply->metrics[reply->n_metrics++];
-        (void)text_set(m->name, sizeof m->name, name);
-        m->value = value;
-    }
-}
-
 /* ---- life -----------------------------------------------------------------------------------------------
  */
 

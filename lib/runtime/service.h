@@ -12,6 +12,7 @@
 #include "lib/runtime/ledger.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/loop.h"
+#include "lib/runtime/metric.h"
 #include "lib/runtime/sockets.h"
 #include "proto/codec.h"
 
@@ -96,9 +97,6 @@ struct now service_now(const struct service *s, struct now now);
 
 /* All followed ledgers are current. */
 bool service_current(const struct service *s);
-
-/* Adds a figure to a status reply; more than fit are left out. */
-void status_metric(struct reply *reply, const char *name, int64_t value);
 
 /* Ends service_run once the recorder has stored everything of this service's ledger, or after five seconds. */
 void service_stop_when_stored(struct service *s);

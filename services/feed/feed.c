@@ -6,6 +6,7 @@
 
 #include "lib/base/table.h"
 #include "lib/base/text.h"
+#include "lib/runtime/metric.h"
 #include "proto/topic.h"
 
 enum { VENUES_MAX = 16, KEY_MAX = 64 };
@@ -397,26 +398,17 @@ void feed_on_subscription(struct feed *self, const char *prefix, size_t len, str
     answer_wanted(self, now);
 }
 
-static void metric(struct reply *reply, const char *name, uint64_t value)
-{
-    if (reply->n_metrics == sizeof reply->metrics / sizeof *reply->metrics)
-        return;
-    struct metric *m = &reply->metrics[reply->n_metrics++];
-    (void)text_set(m->name, sizeof m->name, name);
-    m->value = (int64_t)value;
-}
-
 void feed_status(const struct feed *self, struct reply *reply)
 {
     uint32_t live, stale;
     count_books(self, NULL, &live, &stale);
-    metric(reply, "instruments", table_count(self->names));
-    metric(reply, "books_live", live);
-    metric(reply, "books_stale", stale);
-    metric(reply, "messages_published", self->published);
-    metric(reply, "books_published", self->books + self->bests);
-    metric(reply, "trades_published", self->trades);
-    metric(reply, "messages_repeated", self->repeated);
-    metric(reply, "silences", self->silences);
-    metric(reply, "instruments_refused", self->refused);
+    status_metric(reply, "instruments", (int64_t)table_count(self->names));
+    status_metric(reply, "books_live", (int64_t)live);
+    status_metric(reply, "books_stale", (int64_t)stale);
+    status_metric(reply, "messages_published", (int64_t)self->published);
+    status_metric(reply, "books_published", (int64_t)(self->books + self->bests));
+    status_metric(reply, "trades_published", (int64_t)self->trades);
+    status_metric(reply, "messages_repeated", (int64_t)self->repeated);
+    status_metric(reply, "silences", (int64_t)self->silences);
+    status_metric(reply, "instruments_refused", (int64_t)self->refused);
 }

@@ -3,7 +3,7 @@
 #define SLUICE_SERVICES_WORKER_INTERNAL_H
 
 #include "lib/base/table.h"
-#include "lib/runtime/service.h"
+#include "lib/runtime/metric.h"
 #include "services/strategy/worker.h"
 
 enum {
