@@ -114,7 +114,7 @@ static void form_pair(struct risk *self, uint32_t a, uint32_t b)
         /* first leg: the one whose quote is what the joining instrument is priced in */
         uint32_t first = turn ? b : a, second = turn ? a : b;
         int fx = joining(self, self->seen[second].quote, self->seen[first].quote, self->seen[first].venue);
-        if (fx >= 0 && fx != (int)a && fx != (int)b) {
+        if (fx >= 0) {
             form(self, first, second, fx);
             return;
         }

@@ -132,7 +132,7 @@ static void apply_state(struct risk *self, const struct state *s)
     }
     self->state = s->state;
     self->state_reason = s->reason;
-    self->loss_latched = self->loss_latched || s->reason == REASON_DAILY_LOSS;
+    self->loss_latched = s->state != RISK_NORMAL && (self->loss_latched || s->reason == REASON_DAILY_LOSS);
     see_day(self, s->market_time);
 }
 

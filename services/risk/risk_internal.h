@@ -173,7 +173,8 @@ struct risk {
     bool broken;       /* an amount did not fit, or exec's ledger went back: only a restart may trust again */
     int64_t valued_mono_ns;
 
-    bool day_known, loss_latched;
+    bool day_known;
+    bool loss_latched; /* the day's loss has halted, and is not to halt the way out of it */
     int64_t day;
     money day_base; /* profit of all days that have ended */
 

@@ -328,6 +328,21 @@ START_TEST(after_a_restart_owners_stay_until_they_had_time_to_speak)
 }
 END_TEST
 
+START_TEST(after_a_restart_a_goodbye_frees_a_route_for_all_who_were_there)
+{
+    const char *name = stronger();
+    hello(name, 101);
+    restart(2);
+    uint32_t assigned = count_of(MSG_ASSIGN);
+    hello_as(name, 101, "", true);
+    ck_assert_uint_eq(count_of(MSG_ASSIGN), assigned);
+    hello("w1", 11);
+    ck_assert_uint_eq(count_of(MSG_ASSIGN), assigned + 1);
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
+    ck_assert_int_eq(assignment_of(ROUTE)->assign.cause, ASSIGN_GOODBYE);
+}
+END_TEST
+
 START_TEST(more_assignments_than_one_input_may_write_follow_with_the_next)
 {
     end();
@@ -382,6 +397,7 @@ int main(void)
     tcase_add_test(c, a_busy_route_moves_when_its_basket_ends);
     tcase_add_test(c, a_busy_route_of_a_gone_worker_moves_at_once_with_its_basket_open);
     tcase_add_test(c, after_a_restart_owners_stay_until_they_had_time_to_speak);
+    tcase_add_test(c, after_a_restart_a_goodbye_frees_a_route_for_all_who_were_there);
     tcase_add_test(c, more_assignments_than_one_input_may_write_follow_with_the_next);
     tcase_add_test(c, more_workers_than_there_is_room_for_are_refused_and_counted);
     suite_add_tcase(suite, c);

@@ -117,6 +117,12 @@ START_TEST(a_parked_route_waits_for_a_human)
     ck_assert_int_eq(risk_on_control(risk, VERB_RESUME, ROUTE, now, &outbox), CONTROL_DONE);
     take();
     ck_assert(!last(MSG_ROUTE)->route.parked);
+    uint32_t told = count_of(MSG_ROUTE);
+    restart(2); /* the parked basket of the past is read again, and parks nothing */
+    ck_assert_uint_eq(count_of(MSG_ROUTE), told);
+    ck_assert_int_eq(metric_of("routes_parked"), 0);
+    hello("w1", 11);
+    exec_beat();
     m = leaving("1");
     m.intent.n_legs = 1;
     must_accept(&m);

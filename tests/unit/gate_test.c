@@ -134,11 +134,51 @@ START_TEST(the_days_loss_halts_and_stays_the_reason_until_reduced)
     ck_assert_int_eq(risk_on_control(risk, VERB_RESUME, "", now, &outbox), CONTROL_REFUSED);
     ck_assert_int_eq(risk_on_control(risk, VERB_REDUCE, "", now, &outbox), CONTROL_DONE);
     take();
+    pass_ms(1000);
+    exec_beat();
     tick_time();
+    hello("w1", 11);
     m = leaving("1");
     leg_of(&m.intent, 0, "alfa", SIDE_SELL, "89.80", "1");
     must_accept(&m);
     ck_assert_int_eq(metric_of("rejects_DAILY_LOSS"), 1);
+}
+END_TEST
+
+START_TEST(a_loss_that_comes_back_after_the_resume_halts_again)
+{
+    begin_with("risk.max_daily_loss", "10");
+    enter_whole();
+    for (int turn = 0; turn < 2; turn++) {
+        quote_at("BTC-USDT", "alfa", "89.80", "89.82");
+        pass_ms(1000);
+        exec_beat();
+        tick_time();
+        ck_assert_int_eq(metric_of("state"), RISK_HALTED);
+        quote_at("BTC-USDT", "alfa", "99.99", "100.01");
+        pass_ms(1000);
+        exec_beat();
+        tick_time();
+        ck_assert_int_eq(risk_on_control(risk, VERB_RESUME, "", now, &outbox), CONTROL_DONE);
+        take();
+        ck_assert_int_eq(metric_of("state"), RISK_NORMAL);
+    }
+}
+END_TEST
+
+START_TEST(a_loss_seen_while_exec_is_behind_stops_entries_though_it_does_not_halt)
+{
+    begin_with("risk.max_daily_loss", "10");
+    enter_whole();
+    quote_at("BTC-USDT", "alfa", "89.80", "89.82");
+    pass_ms(1000);
+    exec_pos++;
+    exec_beat();
+    tick_time();
+    ck_assert_int_eq(metric_of("state"), RISK_NORMAL);
+    struct message m = entry();
+    const struct message *decision = must_refuse(&m, REASON_DAILY_LOSS, TIER_GLOBAL);
+    assert_money(decision->decision.value, "-10.36");
 }
 END_TEST
 
@@ -336,6 +376,8 @@ int main(void)
     TCase *own = tcase_create("with limits of its own");
     tcase_add_checked_fixture(own, NULL, end);
     tcase_add_test(own, the_days_loss_halts_and_stays_the_reason_until_reduced);
+    tcase_add_test(own, a_loss_that_comes_back_after_the_resume_halts_again);
+    tcase_add_test(own, a_loss_seen_while_exec_is_behind_stops_entries_though_it_does_not_halt);
     tcase_add_test(own, without_a_beat_of_exec_nothing_is_opened);
     tcase_add_test(own, gross_exposure_is_held_against_the_worst_case_of_all_instruments);
     suite_add_tcase(suite, own);

@@ -354,6 +354,7 @@ START_TEST(rejects_beyond_five_a_second_become_one_record_with_a_count)
     ck_assert_int_eq(folded->reason, REASON_DEADLINE);
     ck_assert_str_eq(folded->worker, "w1");
     ck_assert_int_eq(metric_of("decisions"), 106);
+    ck_assert_int_eq(metric_of("rejects"), 106);
     ck_assert_int_eq(metric_of("rejects_DEADLINE"), 105);
 }
 END_TEST
