@@ -17,6 +17,9 @@
 #include "lib/base/table.h"
 #include "proto/message.h"
 
+/* How many instruments a process knows at the most. */
+enum { INSTRUMENTS_MAX = 2048 };
+
 struct quote {
     struct inst inst;         /* inst.symbol is empty until its `inst` message came */
     char symbol[32];

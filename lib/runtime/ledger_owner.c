@@ -215,8 +215,10 @@ static uint32_t send_range(struct ledger *self, const void *identity, size_t ide
     if (!self->serving && journal_reader_open(self->dir, next, &self->serving, error) != OK)
         return 0;
     while (sent < credit && journal_reader_next(self->serving, &record) == 1) {
-        if (!send_to(self, identity, identity_len, record.payload, record.len))
+        if (!send_to(self, identity, identity_len, record.payload, record.len)) {
+            journal_reader_close(&self->serving); /* it has moved past what was not sent */
             break;
+        }
         sent++;
     }
     self->serving_next = next + sent;

@@ -79,7 +79,7 @@ void ledger_reader_restart(struct ledger_reader *self, uint64_t epoch, uint64_t 
 }
 
 /* The owner lost its tail: what was applied past its base never was. The reader's user is told by a gap
- * record of our own making, and following goes on from the base. */
+ * record of our own making, and following goes on behind what still holds. */
 static void roll_back(struct ledger_reader *self, struct now now)
 {
     const struct message *m = &self->message;
@@ -91,7 +91,6 @@ static void roll_back(struct ledger_reader *self, struct now now)
     gap.gap.to_pos = self->follower.next_pos - 1;
     (void)text_set(gap.gap.cause, sizeof gap.gap.cause, "rollback");
     self->apply(self->ctx, &gap, now);
-    ledger_reader_restart(self, m->epoch.base_epoch, m->epoch.base_pos);
     if (follower_on_record(&self->follower, m) == FOLLOW_APPLY)
         self->apply(self->ctx, m, now);
 }

@@ -16,7 +16,7 @@
 #include "lib/runtime/sockets.h"
 #include "proto/codec.h"
 
-enum { SERVICE_FOLLOWS_MAX = 2, SERVICE_SOCKETS_MAX = 8, INSTRUMENTS_MAX = 2048 };
+enum { SERVICE_FOLLOWS_MAX = 2, SERVICE_SOCKETS_MAX = 8 };
 
 struct service {
     /* ---- set by service_open ---- */
