@@ -321,6 +321,14 @@ void assignment_settle(struct risk *self, struct now now, struct outbox *out)
     self->settling = 0;
 }
 
+void assignment_reconsider(struct risk *self, struct held_route *route, struct now now, struct outbox *out)
+{
+    enum assign_cause cause;
+    int to;
+    if (!self->unsettled && due(self, route, &to, &cause))
+        write_assign(self, route, to, cause, now, out);
+}
+
 void assignment_apply(struct risk *self, const struct message *m)
 {
     const struct assign *a = &m->assign;

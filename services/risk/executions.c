@@ -79,8 +79,6 @@ void executions_apply_route(struct risk *self, const struct message *m)
     route->exec = (struct place){r->exec_epoch, r->exec_pos};
     route->last = (struct place){m->env.epoch, m->env.pos};
     release(self, route);
-    self->unsettled = true; /* a move may have waited for the basket */
-    self->settling = 0;
 }
 
 /* ---- what a route holds ------------------------------------------------------------------------------ */
@@ -183,7 +181,7 @@ static void close_out(struct risk *self, const struct held_route *route, struct 
 }
 
 /* Tells the state of a route with what was gathered in `basket`, as of the record of exec just read. */
-static void write_route(struct risk *self, const struct held_route *route, const struct open_basket *basket,
+static void write_route(struct risk *self, struct held_route *route, const struct open_basket *basket,
                         bool parked, struct now now, struct outbox *out)
 {
     struct message *m = outbox_record(out, &self->head, MSG_ROUTE, now);
@@ -215,6 +213,7 @@ static void write_route(struct risk *self, const struct held_route *route, const
                                                : basket->legs[0].side;
     }
     risk_apply(self, m);
+    assignment_reconsider(self, route, now, out);
 }
 
 bool executions_unpark(struct risk *self, const char *name, struct now now, struct outbox *out)

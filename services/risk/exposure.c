@@ -97,7 +97,10 @@ int exposure_value(money qty, struct dec price, struct dec fx, money *out)
 {
     money in_quote;
     int status = money_scale(qty, price, ROUND_HALF_EVEN, &in_quote);
-    return status == OK ? money_scale(in_quote, fx, ROUND_HALF_EVEN, out) : status;
+    if (status != OK || fx.m != 1 || fx.exp != 0)
+        return status == OK ? money_scale(in_quote, fx, ROUND_HALF_EVEN, out) : status;
+    *out = in_quote;
+    return OK;
 }
 
 /* Takes fresh prices where there are any; else the last good ones stay. */

@@ -64,8 +64,9 @@ static void form(struct risk *self, uint32_t a, uint32_t b, int fx)
         text_set(route->fx_symbol, sizeof route->fx_symbol, inst_at(self, (uint32_t)fx)->symbol);
         text_set(route->fx_venue, sizeof route->fx_venue, inst_at(self, (uint32_t)fx)->venue);
     }
+    if (!self->unsettled)
+        self->settling = (uint32_t)index; /* all before it have what is due to them */
     self->unsettled = true;
-    self->settling = 0;
 }
 
 /* ---- joining quotes --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/metric.h"
 #include "services/risk/risk_internal.h"
 
 enum { NAME_BYTES = 96, INSTRUMENT_BYTES = 48, TERM_BYTES = 16, SECONDS_PER_DAY = 86400 };
@@ -368,16 +369,7 @@ enum control_code risk_on_control(struct risk *self, enum control_verb verb, con
 
 /* ---- status ------------------------------------------------------------------------------------------ */
 
-enum { STATUS_METRICS = 40 }; /* the shell adds its own */
-
-static void metric(struct reply *reply, const char *name, int64_t value)
-{
-    if (reply->n_metrics >= STATUS_METRICS)
-        return;
-    struct metric *m = &reply->metrics[reply->n_metrics++];
-    text_set(m->name, sizeof m->name, name);
-    m->value = value;
-}
+enum { STATUS_METRICS = 40 }; /* reasons of rejects up to here: the shell adds figures of its own */
 
 static int64_t in_millionths(money v)
 {
@@ -393,8 +385,8 @@ static void count_owners(const struct risk *self, struct reply *reply)
         live += o->live;
         evaluations += o->live ? o->evaluations : 0;
     }
-    metric(reply, "workers", (int64_t)live);
-    metric(reply, "evaluations", (int64_t)evaluations);
+    status_metric(reply, "workers", (int64_t)live);
+    status_metric(reply, "evaluations", (int64_t)evaluations);
 }
 
 static void count_routes(const struct risk *self, struct reply *reply)
@@ -406,24 +398,24 @@ static void count_routes(const struct risk *self, struct reply *reply)
     }
     for (uint32_t i = 0; i < table_count(self->exposure_names); i++)
         positions += self->exposures[i].qty != 0;
-    metric(reply, "routes", n);
-    metric(reply, "routes_assigned", assigned);
-    metric(reply, "routes_parked", parked);
-    metric(reply, "round_trips", (int64_t)self->round_trips);
-    metric(reply, "positions", positions);
+    status_metric(reply, "routes", n);
+    status_metric(reply, "routes_assigned", assigned);
+    status_metric(reply, "routes_parked", parked);
+    status_metric(reply, "round_trips", (int64_t)self->round_trips);
+    status_metric(reply, "positions", positions);
 }
 
 static void count_oddities(const struct risk *self, struct reply *reply)
 {
-    metric(reply, "ignored", (int64_t)self->ignored);
-    metric(reply, "hellos_refused", (int64_t)self->hellos_refused);
-    metric(reply, "routes_refused", (int64_t)self->routes_refused);
-    metric(reply, "adopted_orders", self->adopted_orders);
-    metric(reply, "adoptions", (int64_t)self->adoptions);
-    metric(reply, "late_fills", (int64_t)self->late_fills);
-    metric(reply, "fx_missing", (int64_t)self->fx_missing);
-    metric(reply, "unpriced", self->unpriced);
-    metric(reply, "broken", self->broken);
+    status_metric(reply, "ignored", (int64_t)self->ignored);
+    status_metric(reply, "hellos_refused", (int64_t)self->hellos_refused);
+    status_metric(reply, "routes_refused", (int64_t)self->routes_refused);
+    status_metric(reply, "adopted_orders", self->adopted_orders);
+    status_metric(reply, "adoptions", (int64_t)self->adoptions);
+    status_metric(reply, "late_fills", (int64_t)self->late_fills);
+    status_metric(reply, "fx_missing", (int64_t)self->fx_missing);
+    status_metric(reply, "unpriced", self->unpriced);
+    status_metric(reply, "broken", self->broken);
 }
 
 /* What is counted and not recorded yet counts as well. */
@@ -438,27 +430,27 @@ static void count_rejects(const struct risk *self, struct reply *reply)
         *(f->last.verdict == VERDICT_COOL ? &cools : &rejects) += f->folded;
         by_reason[f->last.reason] += f->folded;
     }
-    metric(reply, "rejects", (int64_t)rejects);
-    metric(reply, "cools", (int64_t)cools);
+    status_metric(reply, "rejects", (int64_t)rejects);
+    status_metric(reply, "cools", (int64_t)cools);
     for (int i = 0; i < REASONS_MAX; i++) {
         char name[sizeof reply->metrics[0].name];
         snprintf(name, sizeof name, "rejects_%s", reason_text((enum reason)i));
-        if (by_reason[i] != 0)
-            metric(reply, name, (int64_t)by_reason[i]);
+        if (by_reason[i] != 0 && reply->n_metrics < STATUS_METRICS)
+            status_metric(reply, name, (int64_t)by_reason[i]);
     }
 }
 
 void risk_status(const struct risk *self, struct reply *reply)
 {
-    metric(reply, "state", self->state);
-    metric(reply, "decisions", (int64_t)(self->decisions + self->folded));
-    metric(reply, "accepts", (int64_t)self->accepts);
-    metric(reply, "open_baskets", self->open_baskets);
-    metric(reply, "open_orders", self->open_orders);
-    metric(reply, "day_pnl", in_millionths(risk_day_pnl(self)));
-    metric(reply, "gross", in_millionths(self->gross));
-    metric(reply, "limits_version", (int64_t)self->limits.limits_version);
-    metric(reply, "exec_pos", (int64_t)self->exec.pos);
+    status_metric(reply, "state", self->state);
+    status_metric(reply, "decisions", (int64_t)(self->decisions + self->folded));
+    status_metric(reply, "accepts", (int64_t)self->accepts);
+    status_metric(reply, "open_baskets", self->open_baskets);
+    status_metric(reply, "open_orders", self->open_orders);
+    status_metric(reply, "day_pnl", in_millionths(risk_day_pnl(self)));
+    status_metric(reply, "gross", in_millionths(self->gross));
+    status_metric(reply, "limits_version", (int64_t)self->limits.limits_version);
+    status_metric(reply, "exec_pos", (int64_t)self->exec.pos);
     count_owners(self, reply);
     count_routes(self, reply);
     count_oddities(self, reply);

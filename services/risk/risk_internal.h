@@ -20,7 +20,7 @@
 
 enum {
     ROUTES_MAX = 1024,
-    EXPOSURES_MAX = 2048,
+    EXPOSURES_MAX = INSTRUMENTS_MAX,
     OWNERS_MAX = 64,
     ADOPTED_MAX = 4096,
     HOLDINGS_MAX = 4096,
@@ -253,6 +253,8 @@ void assignment_on_hello(struct risk *self, const struct hello *hello, struct no
 void assignment_on_time(struct risk *self, struct now now, struct outbox *out);
 /* Writes assignments that are due, so many at the most. */
 void assignment_settle(struct risk *self, struct now now, struct outbox *out);
+/* The same for one route, whose basket ended: a move may have waited for that. */
+void assignment_reconsider(struct risk *self, struct held_route *route, struct now now, struct outbox *out);
 void assignment_resume(struct risk *self, struct now now);
 void assignment_stop(struct risk *self, struct now now, struct outbox *out);
 void assignment_apply(struct risk *self, const struct message *m);

@@ -402,10 +402,22 @@ static inline struct risk *new_risk(void)
     return risk_new(&(struct risk_options){&config, view, "run-1", 77});
 }
 
+/* The bounds of age that the tests speak of, whatever the defaults are. */
+static inline void set_bounds(void)
+{
+    config_defaults(&config);
+    config.risk.max_age_ms = 2000;
+    config.risk.max_market_age_ms = 30000;
+    config.risk.max_intent_age_ms = 500;
+    config.risk.lease_ms = 2000;
+    config.risk.exec_late_ms = 2000;
+    config.arb.cool_down_ms = 1000;
+}
+
 /* A gate in its first life, without market, worker or exec. */
 static inline void begin_bare(void)
 {
-    config_defaults(&config);
+    set_bounds();
     view = view_new(64, 0);
     risk = new_risk();
     ck_assert_int_eq(outbox_open(&outbox, OUTBOX_CAPACITY), OK);
