@@ -7,7 +7,7 @@
 /* One leg of an intent, with what the gate knows of its instrument. */
 struct leg_facts {
     const struct intent_leg *leg;
-    bool sound;               /* side, price and quantity can be measured; else only `malformed` speaks of it */
+    bool sound;               /* side, price and quantity can be measured; else only `form` speaks of it */
     int route_leg;            /* E_ABSENT: the route has no such leg, or there is no route */
     struct exposure *exposure;
     const struct quote *quote; /* NULL: not known; then only `known_instrument` speaks of it */
@@ -51,11 +51,12 @@ static inline money in_units(uint64_t n)
     return (money)n * 1000000000000000000;
 }
 
-check_function check_stopping, check_halted, check_reduce_only, check_daily_loss, check_exec_behind, check_gross;
+check_function check_stopping, check_halted, check_reduce_only, check_daily_loss, check_exec_behind,
+    check_gross;
 check_function check_venue_down, check_stale, check_fx;
 check_function check_route, check_owner, check_state, check_busy, check_parked, check_cool_down, check_edge;
-check_function check_instrument, check_tick, check_lot, check_min_notional, check_max_notional, check_position,
-    check_collar, check_reducing;
+check_function check_instrument, check_tick, check_lot, check_min_notional, check_max_notional,
+    check_position, check_collar, check_reducing;
 check_function check_age, check_skew, check_duplicate, check_open_orders, check_form, check_deadline;
 
 /* The decision that follows from what was found. */

@@ -27,11 +27,15 @@ enum {
     TERMS_MAX = 4096,
     REASONS_MAX = 64,
     LEGS_MAX = 4,
-    ASSIGN_PER_INPUT = 128, /* the rest follows with the next input */
     FOLD_WAYS = 8,
     FOLD_SETS = 16,
+    ASSIGN_PER_INPUT = 48, /* the rest follows with the next input */
     NOBODY = -1
 };
+
+/* Folds, departures, assignments, a halt and a day's end may all fall into one wake-up. */
+_Static_assert(FOLD_WAYS * FOLD_SETS + OWNERS_MAX + ASSIGN_PER_INPUT + 2 <= OUTBOX_PER_INPUT_MAX,
+               "more than one input may write");
 
 /* A point in a ledger. */
 struct place {

@@ -121,7 +121,7 @@ static inline void show(const struct message *m)
 }
 
 static inline void list_kind(const char *symbol, const char *venue, const char *base, const char *quote,
-                      enum contract_kind kind)
+                             enum contract_kind kind)
 {
     static struct message m;
     message_init(&m, MSG_INST);
@@ -211,8 +211,8 @@ static inline void from_exec(const struct message *m)
     take();
 }
 
-static inline void fill_for(const struct message *decision, const char *symbol, const char *venue, enum side side,
-                     const char *price, const char *qty, const char *fee)
+static inline void fill_for(const struct message *decision, const char *symbol, const char *venue,
+                            enum side side, const char *price, const char *qty, const char *fee)
 {
     struct message m = exec_record(MSG_FILL);
     struct dec p = d(price), q = d(qty);
@@ -282,7 +282,7 @@ static inline const struct message *assignment_of(const char *route)
 }
 
 static inline void leg_of(struct intent *in, uint32_t i, const char *venue, enum side side, const char *price,
-                   const char *qty)
+                          const char *qty)
 {
     struct intent_leg *leg = &in->legs[i];
     struct dec p = d(price), q = d(qty);
@@ -357,7 +357,8 @@ static inline const struct message *must_accept(const struct message *m)
     return decision;
 }
 
-static inline const struct message *must_refuse(const struct message *m, enum reason reason, enum risk_tier tier)
+static inline const struct message *must_refuse(const struct message *m, enum reason reason,
+                                                enum risk_tier tier)
 {
     const struct message *decision = ask(m);
     ck_assert_ptr_nonnull(decision);
@@ -367,8 +368,8 @@ static inline const struct message *must_refuse(const struct message *m, enum re
     return decision;
 }
 
-static inline void must_refuse_by(const struct message *m, enum reason reason, enum risk_tier tier, const char *limit,
-                           const char *value)
+static inline void must_refuse_by(const struct message *m, enum reason reason, enum risk_tier tier,
+                                  const char *limit, const char *value)
 {
     const struct message *decision = must_refuse(m, reason, tier);
     assert_money(decision->decision.limit, limit);
