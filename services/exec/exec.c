@@ -1,0 +1,236 @@
+/* The hand's life: start, risk's ledger, the market, time, control, status. */
+#include "services/exec/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "services/exec/exec_internal.h"
+#include "venues/paper/paper.h"
+
+static const int64_t ANSWER_NS = NS_PER_SEC; /* market time an answer may take beyond the venue's latency */
+
+struct exec *exec_new(const struct exec_options *options)
+{
+    struct exec *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->config = options->config;
+    self->view = options->view;
+    text_set(self->run, sizeof self->run, options->run);
+    self->boot_id = options->boot_id;
+    text_set(self->head.stream, sizeof self->head.stream, "exec");
+    self->live = strcmp(self->config->run.mode, "live") == 0;
+    self->answer_ns = ANSWER_NS + self->config->paper.latency_us * NS_PER_US;
+    self->portfolio = portfolio_new(INSTRUMENTS_HELD, CURRENCIES_HELD);
+    self->started = table_new(CURRENCIES_HELD, 40);
+    if (remembered_open(self) != OK || !self->portfolio || !self->started)
+        exec_destroy(&self);
+    return self;
+}
+
+void exec_destroy(struct exec **self)
+{
+    if (!*self)
+        return;
+    remembered_close(*self);
+    portfolio_destroy(&(*self)->portfolio);
+    table_destroy(&(*self)->started);
+    free(*self);
+    *self = NULL;
+}
+
+/* ---- start --------------------------------------------------------------------------------------------- */
+
+static bool has_room(const struct outbox *out, uint32_t before)
+{
+    return out->n_messages - before < MESSAGES_PER_INPUT;
+}
+
+/* Asks for the orders that a restart left open, as many as this input has room for. */
+static void ask_left(struct exec *self, uint32_t before, struct now now, struct outbox *out)
+{
+    for (struct hand_basket *b = self->open.first; b && self->to_ask > 0; b = b->after) {
+        for (struct hand_order *o = b->first; o && has_room(out, before); o = o->next) {
+            if (o->ask && !order_is_terminal(o->told.state))
+                order_ask(self, o, now, out);
+        }
+    }
+}
+
+static void write_session(struct exec *self, enum session_event event, struct now now, struct outbox *out)
+{
+    struct message *m = outbox_record(out, &self->head, MSG_SESSION, now);
+    m->session.event = event;
+    text_set(m->session.who, sizeof m->session.who, "exec");
+    text_set(m->session.run, sizeof m->session.run, self->run);
+    m->session.market_time = now.market_ns;
+    exec_apply(self, m);
+}
+
+void exec_start(struct exec *self, uint64_t epoch, struct now now, struct outbox *out)
+{
+    uint32_t before = out->n_messages;
+    struct ledger_head base = self->head;
+    self->head.epoch = epoch;
+    struct message *m = outbox_record(out, &self->head, MSG_EPOCH, now);
+    m->epoch.base_epoch = base.epoch;
+    m->epoch.base_pos = base.pos;
+    m->epoch.boot_id = self->boot_id;
+    text_set(m->epoch.run, sizeof m->epoch.run, self->run);
+    exec_apply(self, m);
+    write_session(self, base.epoch == 0 ? SESSION_START : SESSION_RESUME, now, out);
+    for (struct hand_basket *b = self->open.first; b; b = b->after) {
+        for (struct hand_order *o = b->first; o; o = o->next) {
+            o->ask = !order_is_terminal(o->told.state);
+            self->to_ask += o->ask;
+        }
+    }
+    ask_left(self, before, now, out);
+    for (struct hand_basket *b = self->finished.last; b && has_room(out, before); b = b->before)
+        basket_restate(self, b, now, out);
+}
+
+/* ---- inputs -------------------------------------------------------------------------------------------- */
+
+void exec_on_market(struct exec *self, int index, struct now now, struct outbox *out)
+{
+    const struct quote *q = index < 0 ? NULL : view_at(self->view, (uint32_t)index);
+    if (!q || q->inst.symbol[0] == '\0' || strcmp(self->config->run.mode, "paper") != 0)
+        return;
+    const struct inst *inst = &q->inst;
+    /* Of a derivative no base is held. */
+    if (inst->kind == KIND_SPOT)
+        record_start_balance(self, inst->venue, inst->base,
+                             paper_start_balance(self->config, inst->venue, inst->base), now, out);
+    record_start_balance(self, inst->venue, inst->quote,
+                         paper_start_balance(self->config, inst->venue, inst->quote), now, out);
+}
+
+void exec_on_risk(struct exec *self, const struct message *m, struct now now, struct outbox *out)
+{
+    struct place at = {m->env.epoch, m->env.pos};
+    bool accepted = m->env.type == MSG_DECISION &&
+                    (m->decision.verdict == VERDICT_ACCEPT || m->decision.verdict == VERDICT_LESS);
+    if (accepted && at.epoch < self->upstream.epoch)
+        self->fenced++;
+    else if (accepted && !place_behind(at, self->mark))
+        self->skipped++;
+    else if (accepted)
+        decision_take(self, m, now, out);
+    if (place_behind(at, self->upstream))
+        self->upstream = at;
+}
+
+static void note_due(int64_t *next_ns, int64_t at_ns)
+{
+    if (at_ns > 0 && at_ns < *next_ns)
+        *next_ns = at_ns;
+}
+
+/* An order that says nothing is asked for; one that rests is not. */
+static void watch_orders(struct exec *self, struct hand_basket *b, int64_t *next_ns, struct now now,
+                         struct outbox *out)
+{
+    for (struct hand_order *o = b->first; o; o = o->next) {
+        bool rests = o->told.tif == TIF_GTC && !o->done_told &&
+                     (o->told.state == ORDER_NEW || o->told.state == ORDER_PARTIALLY_FILLED);
+        if (rests || order_is_terminal(o->told.state))
+            continue;
+        if (now.market_ns - o->heard_ns >= self->answer_ns)
+            order_ask(self, o, now, out);
+        note_due(next_ns, o->heard_ns + self->answer_ns);
+    }
+}
+
+void exec_on_time(struct exec *self, struct now now, struct outbox *out)
+{
+    uint32_t before = out->n_messages;
+    int64_t next_ns = INT64_MAX;
+    ask_left(self, before, now, out);
+    if (now.market_ns <= 0)
+        return;
+    for (struct hand_basket *b = self->open.first, *after; b && has_room(out, before); b = after) {
+        after = b->after;
+        if (b->open > 0)
+            watch_orders(self, b, &next_ns, now, out);
+        else
+            basket_advance(self, b, now, out);
+        if (!b->told.terminal)
+            note_due(&next_ns, b->wait_until);
+    }
+    /* Asked for once: the caller keeps it. */
+    if (next_ns != INT64_MAX && next_ns != self->armed_ns)
+        outbox_timer(out, next_ns);
+    self->armed_ns = next_ns == INT64_MAX ? 0 : next_ns;
+}
+
+enum control_code exec_on_control(struct exec *self, enum control_verb verb, const char *arg, struct now now,
+                                  struct outbox *out)
+{
+    (void)arg;
+    if (verb != VERB_DRAIN && verb != VERB_STOP)
+        return CONTROL_UNKNOWN_VERB;
+    self->draining = true;
+    if (verb == VERB_STOP && !self->stopped) {
+        self->stopped = true;
+        write_session(self, SESSION_STOP, now, out);
+    }
+    return CONTROL_DONE;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static void add_metric(struct reply *reply, const char *name, uint64_t value)
+{
+    if (reply->n_metrics == sizeof reply->metrics / sizeof *reply->metrics)
+        return;
+    struct metric *metric = &reply->metrics[reply->n_metrics++];
+    text_set(metric->name, sizeof metric->name, name);
+    metric->value = (int64_t)value;
+}
+
+void exec_status(const struct exec *self, struct reply *reply)
+{
+    struct dec cash;
+    add_metric(reply, "orders", self->n_orders);
+    add_metric(reply, "orders_open", self->n_orders_open);
+    add_metric(reply, "fills", self->n_fills);
+    add_metric(reply, "baskets", self->n_baskets);
+    add_metric(reply, "baskets_open", self->open.n);
+    add_metric(reply, "parked", self->n_parked);
+    add_metric(reply, "expired", self->n_expired);
+    if (money_dec(self->net_cash, -6, ROUND_HALF_EVEN, &cash) == OK &&
+        dec_rescale(cash, -6, ROUND_HALF_EVEN, &cash) == OK)
+        add_metric(reply, "net_cash_micro", (uint64_t)cash.m);
+    add_metric(reply, "risk_epoch", self->upstream.epoch);
+    add_metric(reply, "risk_pos", self->upstream.pos);
+    add_metric(reply, "draining", self->draining);
+    add_metric(reply, "late_fills", self->late_fills);
+    add_metric(reply, "overfills", self->overfills);
+    add_metric(reply, "repeated_trades", self->repeated_trades);
+    add_metric(reply, "unknown_reports", self->unknown_reports);
+    add_metric(reply, "malformed_reports", self->malformed_reports);
+    add_metric(reply, "ignored_events", self->ignored_events);
+    add_metric(reply, "fills_without_fx", self->no_fx);
+    add_metric(reply, "fills_unbooked", self->unbooked);
+    add_metric(reply, "decisions_fenced", self->fenced);
+    add_metric(reply, "decisions_skipped", self->skipped);
+    add_metric(reply, "baskets_forgotten", self->forgotten);
+}
+
+void exec_upstream(const struct exec *self, uint64_t *epoch, uint64_t *pos)
+{
+    *epoch = self->upstream.epoch;
+    *pos = self->upstream.pos;
+}
+
+uint32_t exec_open_baskets(const struct exec *self)
+{
+    return self->open.n;
+}
+
+const struct ledger_head *exec_head(const struct exec *self)
+{
+    return &self->head;
+}
