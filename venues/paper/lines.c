@@ -212,6 +212,8 @@ int paper_restore(struct paper *self, const char *line, size_t len)
     memcpy(text, line, len);
     text[len] = '\0';
     int n = split(text, words);
+    if (n <= 0)
+        return E_SYNTAX;
     if (strcmp(words[0], "B") == 0 && n == 4)
         return restore_start(self, words);
     if (strcmp(words[0], "O") == 0 && n == 9)
