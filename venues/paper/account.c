@@ -27,7 +27,7 @@ money paper_start_balance(const struct config *config, const char *venue, const 
         if (fits(config->balances[i].venue, venue) && fits(config->balances[i].currency, currency))
             return config->balances[i].amount;
     }
-    return 0;
+    return config->paper.start_balance;
 }
 
 int account_set(struct paper *self, const char *venue, const char *currency, money amount)

@@ -36,7 +36,7 @@ void paper_destroy(struct paper **self);
 /* Reads one line of its own log back, at start. E_SYNTAX. */
 int paper_restore(struct paper *self, const char *line, size_t len);
 
-/* What a venue account starts with: the config's first balance entry that fits. */
+/* What a venue account starts with: the config's first balance entry that fits, else paper.start_balance. */
 money paper_start_balance(const struct config *config, const char *venue, const char *currency);
 
 /* Takes an order (state PendingNew); it becomes due at now.market_ns + latency. A client id it knows is answered
