@@ -2,6 +2,7 @@
  * same meaning. Table and column names follow from the dictionary: table NAME for message NAME (plural: see
  * store_schema.c), keyed (run, stream, epoch, pos); lists have a table of their own, TABLE_LIST, keyed with the
  * index of the item as well. Money, prices and quantities are exact: NUMERIC in Postgres, TEXT in SQLite.
+ * Integers are BIGINT; one without a sign (a hash) stands there as the signed number of the same 64 bits.
  *
  * Rows and position are one transaction: store_commit succeeds only if the position stored for (run, reader,
  * stream) is the one expected, so a second recorder fails (E_STATE) instead of doubling.
@@ -9,8 +10,7 @@
 #ifndef SLUICE_SERVICES_STORE_H
 #define SLUICE_SERVICES_STORE_H
 
-#include "lib/base/status.h"
-#include "proto/message.h"
+#include "lib/market/view.h"
 
 enum { STORE_ERROR_MAX = 256 };
 
@@ -24,11 +24,16 @@ void store_close(struct store **self);
 /* Position last stored of a stream: 0, 0 when none. */
 int store_position(struct store *self, const char *run, const char *stream, uint64_t *epoch, uint64_t *pos);
 
-/* Adds the rows of one ledger message to the open transaction (begins one when there is none). */
+/* Adds the rows of one ledger message to the open transaction (begins one when there is none). A gap by `rollback`
+ * in its own stream first removes the rows of that stream from gap.from_pos on: they never were. E_STATE: the row is there already;
+ * E_IO, E_REFUSED: the transaction is void, as it is after every error here. */
 int store_add(struct store *self, const char *run, const struct message *m);
 
 /* Last best prices of an instrument, replacing the ones before: what open positions are marked to. */
-int store_mark(struct store *self, const char *run, const struct book *book);
+int store_mark(struct store *self, const char *run, const struct quote *quote);
+
+/* Removes everything of a run, in the open transaction. */
+int store_clear(struct store *self, const char *run);
 
 struct store_position {
     char stream[16];
@@ -37,12 +42,13 @@ struct store_position {
 };
 
 /* Ends the transaction with the new positions. E_STATE: somebody else moved them; E_IO: the server is away: the
- * transaction is void and must be built again. */
+ * transaction is void and must be built again. After E_IO it may have been done all the same: ask for the position. */
 int store_commit(struct store *self, const char *run, const struct store_position *positions, uint32_t n);
 void store_rollback(struct store *self);
 
-/* Runs a query; calls row for each row with its columns as text (NULL for SQL NULL). Placeholders are $1, $2, ...
- * in both sinks. E_IO with words in store_error. */
+/* Runs a query; calls row for each row with its columns as text (NULL for SQL NULL; a truth value is 1 or 0).
+ * Placeholders are $1, $2, ... in both sinks. What row returns other than OK ends it and is returned. E_IO, E_REFUSED
+ * with words in store_error. */
 typedef int store_row_fn(void *ctx, int columns, const char *const *names, const char *const *values);
 int store_query(struct store *self, const char *sql, const char *const *params, int n_params, store_row_fn *row,
                 void *ctx);
