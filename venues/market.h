@@ -28,7 +28,9 @@ struct frame {
 
 /* A book of the venue, as the sink sees it. Lives as long as the venue_market. */
 struct venue_book {
-    struct inst inst;         /* names and steps; inst.learned tells whether exponents came from the text */
+    /* Names and steps; inst.learned tells whether exponents came from the text. inst.symbol is empty where the
+     * venue's name cannot be split (a dated future, an unknown quote): such a book has no topic. */
+    struct inst inst;
     struct l2_book *book;
     uint64_t venue_seq;       /* last update id applied; 0 = the venue has none */
     int64_t venue_time;       /* the venue's time of it, ns UTC; 0 = none */

@@ -6,8 +6,9 @@
 
 #include "lib/base/decimal.h"
 #include "lib/base/text.h"
+#include "lib/market/overlay.h"
 
-enum { VENUES_MAX = 64, PUBLISHERS_MAX = 16, KEY_MAX = 48, FX_EXP = -12, LEVELS = 50 };
+enum { VENUES_MAX = 64, PUBLISHERS_MAX = 16, KEY_MAX = 48, FX_EXP = -12 };
 
 /* What a quote needs beside what is shown of it. */
 struct entry {
@@ -260,74 +261,7 @@ static void note_message(struct entry *e, const struct envelope *env)
     e->quote.version++;
 }
 
-/* ---- laying a best price over a book ---------------------------------------------------------------- */
-
-/* Brings one value of each level to a finer exponent, or without `commit` only asks whether all fit. */
-static bool widen(struct level *levels, uint32_t n, bool price, int from, int to, bool commit)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        int64_t *m = price ? &levels[i].price : &levels[i].qty, wide;
-        if (dec_mantissa((struct dec){*m, (int8_t)from}, to, ROUND_EXACT, &wide) != OK)
-            return false;
-        if (commit)
-            *m = wide;
-    }
-    return true;
-}
-
-static bool widen_book(struct book *book, int price_exp, int qty_exp)
-{
-    for (int commit = 0; commit < 2; commit++) {
-        if (!widen(book->bids, book->n_bids, true, book->price_exp, price_exp, commit) ||
-            !widen(book->asks, book->n_asks, true, book->price_exp, price_exp, commit) ||
-            !widen(book->bids, book->n_bids, false, book->qty_exp, qty_exp, commit) ||
-            !widen(book->asks, book->n_asks, false, book->qty_exp, qty_exp, commit))
-            return false;
-    }
-    book->price_exp = (int8_t)price_exp;
-    book->qty_exp = (int8_t)qty_exp;
-    return true;
-}
-
-/* The best level of a side becomes `best`: what is better than it or equal to it goes. */
-static void lay_side(enum side side, struct level best, struct level *levels, uint32_t *n)
-{
-    uint32_t drop = 0;
-    while (drop < *n &&
-           (side == SIDE_BUY ? levels[drop].price >= best.price : levels[drop].price <= best.price))
-        drop++;
-    uint32_t keep = *n - drop;
-    if (best.qty == 0) {
-        *n = 0;
-        return;
-    }
-    if (keep == LEVELS)
-        keep--;
-    memmove(&levels[1], &levels[drop], keep * sizeof levels[0]);
-    levels[0] = best;
-    *n = keep + 1;
-}
-
-/* false when its numbers cannot stand beside the book's: then the book stays as it was. */
-static bool lay_best(struct book *book, const struct bbo *best)
-{
-    int price_exp = best->price_exp, qty_exp = best->qty_exp;
-    if (book->n_bids + book->n_asks > 0) {
-        price_exp = book->price_exp < price_exp ? book->price_exp : price_exp;
-        qty_exp = book->qty_exp < qty_exp ? book->qty_exp : qty_exp;
-    }
-    struct level sides[2] = {{best->bid, best->bid_qty}, {best->ask, best->ask_qty}};
-    if (!widen(sides, 2, true, best->price_exp, price_exp, true) ||
-        !widen(sides, 2, false, best->qty_exp, qty_exp, true) || !widen_book(book, price_exp, qty_exp))
-        return false;
-    lay_side(SIDE_BUY, sides[0], book->bids, &book->n_bids);
-    lay_side(SIDE_SELL, sides[1], book->asks, &book->n_asks);
-    book->venue_seq = best->venue_seq ? best->venue_seq : book->venue_seq;
-    book->venue_time = best->venue_time ? best->venue_time : book->venue_time;
-    book->recv_time = best->recv_time;
-    book->recv_mono = best->recv_mono;
-    return true;
-}
+/* ---- messages --------------------------------------------------------------------------------------- */
 
 static bool best_is_newer(const struct entry *e)
 {
@@ -337,8 +271,6 @@ static bool best_is_newer(const struct entry *e)
         return e->best.venue_seq > e->book_venue_seq;
     return e->best.recv_time > e->book_recv_time;
 }
-
-/* ---- messages --------------------------------------------------------------------------------------- */
 
 static int apply_inst(struct view *self, const struct inst *inst, uint32_t publisher, struct now now)
 {
@@ -354,19 +286,13 @@ static int apply_inst(struct view *self, const struct inst *inst, uint32_t publi
     return index;
 }
 
-/* LIVE again takes what the book says, and after a late beat first a beat. */
+/* LIVE takes that the book says so, and that no beat is awaited. */
 static void settle_state(struct view *self, struct entry *e)
 {
     struct quote *q = &e->quote;
-    const struct venue_watch *venue = &self->venues[q->venue_index];
-    if (!e->book_said_live) {
-        q->state = BOOK_STALE;
-        q->reason = q->book.reason;
-        return;
-    }
-    bool waits = venue->late || (q->state == BOOK_STALE && q->reason == STALE_BEAT_LATE && !q->beat_seen);
-    q->state = waits ? BOOK_STALE : BOOK_LIVE;
-    q->reason = waits ? STALE_BEAT_LATE : STALE_NONE;
+    bool late = self->venues[q->venue_index].late;
+    q->state = e->book_said_live && !late ? BOOK_LIVE : BOOK_STALE;
+    q->reason = !e->book_said_live ? q->book.reason : late ? STALE_BEAT_LATE : STALE_NONE;
 }
 
 static int apply_book(struct view *self, const struct message *m, uint32_t publisher, struct now now)
@@ -389,7 +315,7 @@ static int apply_book(struct view *self, const struct message *m, uint32_t publi
     e->book_recv_time = book->recv_time;
     e->book_said_live = book->state == BOOK_LIVE;
     if (e->book_said_live && best_is_newer(e))
-        lay_best(&q->book, &e->best);
+        book_lay_best(&q->book, &e->best);
     settle_state(self, e);
     note_message(e, &m->env);
     return index;
@@ -409,7 +335,7 @@ static int apply_bbo(struct view *self, const struct message *m, uint32_t publis
         return E_ABSENT;
     e->publisher = publisher;
     e->best = *bbo;
-    if (!e->book_said_live || !best_is_newer(e) || !lay_best(&q->book, bbo))
+    if (!e->book_said_live || !best_is_newer(e) || !book_lay_best(&q->book, bbo))
         return E_ABSENT;
     note_message(e, &m->env);
     return index;

@@ -1,0 +1,329 @@
+"""sluice books equals a plain model of the venues' rules on made-up recordings full of faults.
+
+usage: model_test.py SLUICE [SEEDS]
+
+The model keeps books in dictionaries of Decimal and follows the exchanges' rules word by word. The recordings
+have lost, repeated, swapped and cut messages, stale and repeated snapshots, reconnects, two sockets for one
+book, numbers in every form, raw and combined messages, lines that are no frames, and several gzip members.
+"""
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+
+URLS = {
+    "spot": ("wss://stream.binance.com:9443/ws", "https://api.binance.com/api/v3/depth?symbol=%s&limit=1000"),
+    "us": ("wss://stream.binance.us:9443/stream?streams=x", "https://api.binance.us/api/v3/depth?symbol=%s"),
+    "usdm": ("wss://fstream.binance.com/public/stream?streams=x", "https://fapi.binance.com/fapi/v1/depth?symbol=%s"),
+    "coinm": ("wss://dstream.binance.com/ws", "https://dapi.binance.com/dapi/v1/depth?limit=5&symbol=%s"),
+    "upbit": ("wss://sg-api.upbit.com/websocket/v1", ""),
+}
+
+
+def plain(d):
+    text = format(d, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def best_of(levels, pick):
+    if not levels:
+        return "- -"
+    price = pick(levels)
+    return f"{plain(price)} {plain(levels[price])}"
+
+
+def best_text(bids, asks):
+    return best_of(bids, max) + " " + best_of(asks, min)
+
+
+class BinanceModel:
+    """One book, by sections 1 and 2 of the exchange's rules."""
+
+    def __init__(self, chained):
+        self.chained, self.synced, self.buffer, self.feeds = chained, False, [], set()
+
+    def verdict(self, e):
+        if not self.chained:
+            return "old" if e["u"] <= self.last else "gap" if e["U"] > self.last + 1 else "next"
+        if self.fresh:
+            if e["u"] < self.last:
+                return "old"
+            return "next" if e["U"] <= self.last <= e["u"] or e["pu"] == self.last else "gap"
+        return "old" if e["u"] <= self.last else "next" if e["pu"] == self.last else "gap"
+
+    def apply(self, e):
+        for side, levels in ((self.bids, e["b"]), (self.asks, e["a"])):
+            for p, q in levels:
+                if Decimal(q) == 0:
+                    side.pop(Decimal(p), None)
+                else:
+                    side[Decimal(p)] = Decimal(q)
+        self.last, self.fresh = e["u"], False
+
+    def on_diff(self, e, conn):
+        """True when the book was touched and is synchronised."""
+        self.feeds.add(conn)
+        if not self.synced:
+            self.buffer.append(e)
+            return False
+        verdict = self.verdict(e)
+        if verdict == "gap":
+            self.synced, self.buffer = False, [e]
+        elif verdict == "next":
+            self.apply(e)
+            return True
+        return False
+
+    def on_snapshot(self, s):
+        if self.synced:
+            return False
+        self.last, self.fresh = s["lastUpdateId"], True
+        rest = [e for e in self.buffer if self.verdict(e) != "old"]
+        if rest and self.verdict(rest[0]) == "gap":
+            return False
+        self.bids = {Decimal(p): Decimal(q) for p, q in s["bids"]}
+        self.asks = {Decimal(p): Decimal(q) for p, q in s["asks"]}
+        while self.buffer:
+            verdict = self.verdict(self.buffer[0])
+            if verdict == "gap":
+                return False
+            e = self.buffer.pop(0)
+            if verdict == "next":
+                self.apply(e)
+        self.synced = True
+        return True
+
+    def on_connect(self, conn):
+        if conn in self.feeds:
+            self.feeds.discard(conn)
+            if not self.feeds:
+                self.synced, self.buffer = False, []
+
+
+class Exchange:
+    """The true book of one symbol, which never crosses."""
+
+    def __init__(self, rng, chained):
+        self.rng, self.chained, self.last, self.sent = rng, chained, rng.randrange(1, 10**12), 0
+        self.scale = rng.choice([Decimal("1E-8"), Decimal("0.01"), Decimal("0.5"), Decimal(1000)])
+        self.size = rng.choice([Decimal("1E-8"), Decimal("0.001"), Decimal("123456.7"), Decimal("1E4")])
+        self.sides = ({}, {})
+        self.pending = {}, {}
+        self.first = self.previous = None
+        for _ in range(60):
+            self.change()
+        self.diff()
+
+    def text(self, d):
+        """A number in one of the forms venues write it in."""
+        form, short = self.rng.randrange(4), plain(d)
+        if form == 0:
+            return short
+        if form == 1:
+            return short + ("00" if "." in short else ".000")
+        return "%E" % d if form == 2 and Decimal("%E" % d) == d else format(d, "f")
+
+    def change(self):
+        self.last += self.rng.randrange(1, 50) if self.chained else 1
+        self.first = self.first or self.last
+        side = self.rng.randrange(2)
+        tick = self.rng.randrange(1, 40) + (Decimal("0.5") if self.rng.random() < 0.02 else 0)
+        price = (1000 + (tick if side else -tick)) * self.scale
+        qty = self.rng.choice([0, 1, 7, 1000]) * self.size * self.rng.randrange(1, 10**5)
+        if qty:
+            self.sides[side][price] = qty
+        else:
+            self.sides[side].pop(price, None)
+        self.pending[side][price] = qty
+
+    def diff(self):
+        e = {"e": "depthUpdate", "E": 1700000000000, "U": self.first, "u": self.last}
+        if self.chained:
+            e["pu"] = self.previous or self.first - 1
+        for key, side in (("b", 0), ("a", 1)):
+            e[key] = [[self.text(p), self.text(q)] for p, q in self.pending[side].items()]
+            self.pending[side].clear()
+        self.first, self.previous = None, self.last
+        return e
+
+    def snapshot(self):
+        bids, asks = self.sides
+        return {"lastUpdateId": self.last,
+                "bids": [[self.text(p), self.text(bids[p])] for p in sorted(bids, reverse=True)],
+                "asks": [[self.text(p), self.text(asks[p])] for p in sorted(asks)]}
+
+
+class Recording:
+    def __init__(self):
+        self.lines, self.want = [], []
+
+    def add(self, kind, conn, url, msg, **more):
+        line = {"t": 1700000000 + len(self.lines) / 1000, "dir": "out" if kind == "connect" else "in", "kind": kind,
+                "conn": conn, "url": url, "msg": msg, **more}
+        self.lines.append(json.dumps(line))
+        return len(self.lines)
+
+    def write(self, path, rng):
+        with open(path, "wb") as f:
+            lines = list(self.lines)
+            while lines:
+                n = rng.randrange(1, len(lines) + 1)
+                f.write(gzip.compress(("\n".join(lines[:n]) + "\n").encode()))
+                lines = lines[n:]
+
+
+def noise(rec, rng, url):
+    """A line that must change nothing."""
+    what = rng.randrange(7)
+    if what == 0:
+        rec.lines.append(rng.choice(["", "{", "[]", '{"kind":"ws"}', "no json"]))
+    elif what == 1:
+        rec.add("ws", 9, "wss://api.huobi.pro/ws", "", b64="H4sIAAAA")
+    elif what == 2:
+        rec.lines.append(json.dumps({"t": 1, "dir": "out", "kind": "ws", "conn": 1, "url": url, "msg": "{}"}))
+    elif what == 3:
+        rec.add("ws", 1, url, '{"result":null,"id":1}')
+    elif what == 4:
+        rec.add("ws", 1, url, '{"e":"kline","s":"BTCUSDT","k":{"n":257575280881401231231231}}')
+    elif what == 5:
+        rec.add("ws", 1, url, '{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}')
+    else:
+        rec.add("http", 0, url.replace("wss", "https"), '{"code":-1003,"msg":"Too many requests."}')
+
+
+def binance_recording(rng, market):
+    rec, (ws, http) = Recording(), URLS[market]
+    chained = market in ("usdm", "coinm")
+    names = rng.sample(["BTCUSDT", "ETHUSDT", "PEPEUSDT", "BNBUSD", "XRPTRY", "ABCXYZ"], 3)
+    exchange = {n: Exchange(rng, chained) for n in names}
+    books = {n: BinanceModel(chained) for n in names}
+    old_snapshots = {n: [] for n in names}
+    held = []  # messages that are swapped with a later one
+
+    def send(name, event, conn):
+        msg = {"stream": name.lower() + "@depth", "data": event} if rng.random() < 0.5 else event
+        line = rec.add("ws", conn, ws, json.dumps(msg))
+        if books[name].on_diff(event, conn):
+            rec.want.append(f"{line} {name} {best_text(books[name].bids, books[name].asks)}")
+
+    rec.add("connect", 1, ws, "")
+    for _ in range(rng.randrange(200, 900)):
+        name = rng.choice(names)
+        for _ in range(rng.randrange(4)):
+            exchange[name].change()
+        fate = rng.random()
+        if fate < 0.04:
+            snapshot = exchange[name].snapshot()
+            old_snapshots[name].append(snapshot)
+            if rng.random() < 0.3:
+                snapshot = rng.choice(old_snapshots[name])
+            line = rec.add("http", 0, http % name, json.dumps(snapshot))
+            if books[name].on_snapshot(snapshot):
+                rec.want.append(f"{line} {name} {best_text(books[name].bids, books[name].asks)}")
+        elif fate < 0.1:
+            noise(rec, rng, ws)
+        elif fate < 0.105:
+            conn = rng.choice([1, 1, 2])
+            rec.add("connect", conn, ws, "")
+            for book in books.values():
+                book.on_connect(conn)
+        elif exchange[name].first is not None:
+            event = {**exchange[name].diff(), "s": name}
+            if fate < 0.12:
+                pass  # lost
+            elif fate < 0.13:
+                text = json.dumps(event)
+                rec.add("ws", 1, ws, text[: len(text) // 2])
+            elif fate < 0.14:
+                held.append((name, event))
+            else:
+                send(name, event, 1)
+                if fate < 0.2:
+                    send(name, event, rng.choice([1, 2]))
+            if held and rng.random() < 0.3:
+                send(*held.pop(), 1)
+    return rec
+
+
+def upbit_recording(rng):
+    rec, (ws, _) = Recording(), URLS["upbit"]
+    names = ["KRW-BTC", "BTC-ARK", "KRW-PEPE"]
+    times, exchange = dict.fromkeys(names, 0), {n: Exchange(rng, False) for n in names}
+    clock = 1700000000000
+    rec.add("connect", 1, ws, "")
+
+    def frame(name):
+        """An orderbook object, and its best line if it is taken."""
+        nonlocal clock
+        e, simple = exchange[name], rng.random() < 0.5
+        for _ in range(5):
+            e.change()
+        clock += rng.randrange(3)
+        time = clock - rng.choice([0, 0, 0, 500])
+        bids, asks = sorted(e.sides[0].items(), reverse=True)[:15], sorted(e.sides[1].items())[:15]
+        keys = ("ap", "bp", "as", "bs") if simple else ("ask_price", "bid_price", "ask_size", "bid_size")
+        units = []
+        for i in range(15):
+            b = bids[i] if i < len(bids) else (0, 0)
+            a = asks[i] if i < len(asks) else (0, 0)
+            units.append("{" + ",".join('"%s":%s' % (k, e.text(Decimal(v)))
+                                        for k, v in zip(keys, (a[0], b[0], a[1], b[1]))) + "}")
+        head = '"ty":"orderbook","cd":"%s","tms":%d,"obu":' if simple else \
+            '"type":"orderbook","code":"%s","timestamp":%d,"orderbook_units":'
+        text = "{" + head % (name, time) + "[" + ",".join(units) + "]}"
+        if time < times[name]:
+            return text, None
+        times[name] = time
+        return text, best_text(dict(bids), dict(asks))
+
+    for _ in range(rng.randrange(50, 300)):
+        fate = rng.random()
+        if fate < 0.1:
+            noise(rec, rng, ws)
+        elif fate < 0.12:
+            rec.add("connect", 1, ws, "")
+            times = dict.fromkeys(names, 0)
+        elif fate < 0.14:
+            rec.add("ws", 1, ws, '{"status":"UP"}')
+        else:
+            chosen = rng.sample(names, rng.choice([1, 1, 2, 3]))
+            frames = [frame(n) for n in chosen]
+            text = frames[0][0] if len(frames) == 1 else "[" + ",".join(f[0] for f in frames) + "]"
+            line = rec.add("ws", 1, ws, text, bin=True)
+            rec.want += [f"{line} {n} {f[1]}" for n, f in zip(chosen, frames) if f[1]]
+    return rec
+
+
+def compare(sluice, folder, seed):
+    rng = random.Random(seed)
+    market = list(URLS)[seed % len(URLS)]
+    rec = upbit_recording(rng) if market == "upbit" else binance_recording(rng, market)
+    path = os.path.join(folder, f"{market}_{seed}.jsonl.gz")
+    rec.write(path, rng)
+    done = subprocess.run([sluice, "books", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    got = done.stdout.decode().splitlines()
+    if done.returncode == 0 and got == rec.want:
+        return len(got)
+    print(f"FAILED seed {seed} ({market}): exit code {done.returncode} {done.stderr.decode()[-200:]}")
+    for i in range(max(len(got), len(rec.want))):
+        a, b = (x[i] if i < len(x) else "nothing" for x in (got, rec.want))
+        if a != b:
+            print(f"  output line {i + 1}: got {a!r}, expected {b!r}")
+            break
+    return -1
+
+
+def main():
+    sluice, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    with tempfile.TemporaryDirectory() as folder:
+        results = [compare(sluice, folder, seed) for seed in range(seeds)]
+    print(f"{seeds} recordings, {sum(r for r in results if r > 0)} lines, {results.count(-1)} failures")
+    return 1 if -1 in results or sum(results) < 20 * seeds else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
