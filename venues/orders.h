@@ -27,6 +27,7 @@ struct order_report {
     enum liquidity liquidity;
     enum reason reason;
     int64_t venue_time;    /* ns UTC or market time, the venue's clock */
+    int64_t sent_mono_ns;  /* local monotonic time at which the order was handed over; 0 = not known */
 };
 
 #endif

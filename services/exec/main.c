@@ -92,7 +92,10 @@ static void on_risk(void *ctx, const struct message *m, struct now now)
     struct hand *hand = ctx;
     if (!outbox_has_room(&hand->s.outbox))
         service_flush(&hand->s);
-    exec_on_risk(hand->core, m, service_now(&hand->s, now), &hand->s.outbox);
+    message_copy(&hand->taken, m);
+    if (m->env.trace.recv_mono)
+        hand->taken.env.trace.hop[HOP_EXEC_IN] = now.mono_ns;
+    exec_on_risk(hand->core, &hand->taken, service_now(&hand->s, now), &hand->s.outbox);
 }
 
 static void on_market(struct service *s, int index, const struct message *m, struct now now)

@@ -79,6 +79,9 @@ void exec_on_report(struct exec *self, const struct order_report *report, struct
         return;
     }
     o->heard_ns = now.market_ns;
+    struct trace *trace = &o->basket->trace;
+    if (trace->recv_mono && !trace->hop[HOP_EXEC_OUT])
+        trace->hop[HOP_EXEC_OUT] = report->sent_mono_ns;
     switch (report->kind) {
     case REPORT_ACK:
         change(self, o, EVENT_ACK, REASON_NONE, report->venue_id, now, out);

@@ -91,6 +91,8 @@ void paper_submit(struct paper *self, const struct order *told, struct now now)
         return;
     }
     order = paper_take(self, told, now.market_ns);
+    if (order)
+        order->sent_mono_ns = now.mono_ns;
     /* A line that is refused is tried again before the order is matched. */
     if (order && !order->unlogged)
         (void)lines_write_order(self, order);
@@ -100,7 +102,10 @@ void paper_submit(struct paper *self, const struct order *told, struct now now)
 
 static struct order_report report_of(const struct paper_order *order, enum report_kind kind)
 {
-    struct order_report report = {.kind = kind, .liquidity = LIQUIDITY_TAKER, .venue_time = order->ended_ns};
+    struct order_report report = {.kind = kind,
+                                  .liquidity = LIQUIDITY_TAKER,
+                                  .venue_time = order->ended_ns,
+                                  .sent_mono_ns = order->sent_mono_ns};
     text_set(report.venue, sizeof report.venue, order->venue);
     text_set(report.client_id, sizeof report.client_id, order->client_id);
     if (order->number)
