@@ -15,7 +15,7 @@
 #include "lib/runtime/ledger.h"
 #include "services/exec/exec.h"
 #include "services/feed/feed.h"
-#include "services/recorder/store.h"
+#include "services/recorder/store_fill.h"
 #include "services/risk/risk.h"
 #include "services/strategy/worker.h"
 #include "tools/report.h"

@@ -37,7 +37,7 @@ static const char usage[] =
 
 enum { WORKERS_MAX = 64, SERVICES_MAX = WORKERS_MAX + 4, ASK_MS = 300, STOP_MS = 8000 };
 
-struct session {
+struct running {
     struct run_options options;
     struct run_limits limits;
     struct supervisor children;
@@ -61,7 +61,7 @@ static void on_signal(int number)
 /* ---- starting
  * ------------------------------------------------------------------------------------------------ */
 
-static bool start_child(struct session *run, const char *program, const char *name)
+static bool start_child(struct running *run, const char *program, const char *name)
 {
     if (supervisor_start(&run->children, program, name) &&
         control_open(run->zmq, name, &run->control[run->children.n - 1]) == OK)
@@ -70,19 +70,19 @@ static bool start_child(struct session *run, const char *program, const char *na
     return false;
 }
 
-static bool start_all(struct session *run)
+static bool start_all(struct running *run)
 {
     char name[24];
     bool ok = start_child(run, "sluice-exec", "exec") && start_child(run, "sluice-risk", "risk") &&
               start_child(run, "sluice-recorder", "recorder");
-    for (int64_t i = 1; ok && i <= run->options.config.strategy.workers; i++) {
-        (void)snprintf(name, sizeof name, "strategy-%ld", i);
+    for (int i = 1; ok && i <= (int)run->options.config.strategy.workers; i++) {
+        (void)snprintf(name, sizeof name, "strategy-%d", i);
         ok = start_child(run, "sluice-strategy", name);
     }
     return ok && start_child(run, "sluice-feed", "feed");
 }
 
-static void say_hello(const struct session *run, const char *run_id)
+static void say_hello(const struct running *run, const char *run_id)
 {
     const struct config *c = &run->options.config;
     printf("run %s in %s\n", run_id, run->options.dir);
@@ -106,7 +106,7 @@ static void say_hello(const struct session *run, const char *run_id)
 /* ---- watching
  * ------------------------------------------------------------------------------------------------- */
 
-static void ask_all(struct session *run)
+static void ask_all(struct running *run)
 {
     for (int i = 0; i < run->children.n; i++)
         run->answered[i] = run->children.child[i].pid &&
@@ -114,7 +114,7 @@ static void ask_all(struct session *run)
 }
 
 /* The sum of a figure over the services that have it; what a service said last counts while it is away. */
-static int64_t figure(const struct session *run, const char *service, const char *name)
+static int64_t figure(const struct running *run, const char *service, const char *name)
 {
     int64_t sum = 0;
     for (int i = 0; i < run->children.n; i++)
@@ -130,7 +130,7 @@ static int64_t rate(int64_t now, int64_t *before, int64_t elapsed_ns)
     return per_s;
 }
 
-static void show_status(struct session *run, int64_t mono_ns)
+static void show_status(struct running *run, int64_t mono_ns)
 {
     char line[512], away[96] = "";
     int64_t seconds = (mono_ns - run->started_mono_ns) / NS_PER_SEC, elapsed = mono_ns - run->last_mono_ns;
@@ -160,7 +160,7 @@ static void show_status(struct session *run, int64_t mono_ns)
     (void)fflush(stdout);
 }
 
-static bool finished(const struct session *run, int64_t mono_ns)
+static bool finished(const struct running *run, int64_t mono_ns)
 {
     if (interrupted || figure(run, "feed", "ended") > 0)
         return true;
@@ -170,7 +170,7 @@ static bool finished(const struct session *run, int64_t mono_ns)
 }
 
 /* true: the run came to its end; false: it cannot go on. */
-static bool watch(struct session *run)
+static bool watch(struct running *run)
 {
     int64_t next_ns = clock_mono_ns() + NS_PER_SEC, asked_ns = 0;
     run->started_mono_ns = run->last_mono_ns = clock_mono_ns();
@@ -205,7 +205,7 @@ static bool watch(struct session *run)
 /* ---- stopping, in the design's order
  * ---------------------------------------------------------------------------- */
 
-static int child_index(const struct session *run, const char *name)
+static int child_index(const struct running *run, const char *name)
 {
     for (int i = 0; i < run->children.n; i++)
         if (strcmp(run->children.child[i].name, name) == 0)
@@ -213,7 +213,7 @@ static int child_index(const struct session *run, const char *name)
     return -1;
 }
 
-static void tell(struct session *run, const char *name, enum control_verb verb)
+static void tell(struct running *run, const char *name, enum control_verb verb)
 {
     struct reply reply;
     int i = child_index(run, name);
@@ -224,14 +224,14 @@ static void tell(struct session *run, const char *name, enum control_verb verb)
 
 /* Nothing is under way any more: exec has taken all of risk's ledger and has no basket open, and risk has
  * taken all of exec's. */
-static bool settled(struct session *run)
+static bool settled(struct running *run)
 {
     ask_all(run);
     return figure(run, "exec", "baskets_open") == 0 && figure(run, "risk", "open_baskets") == 0 &&
            figure(run, "exec", "risk_pos") >= figure(run, "risk", "ledger_head_pos");
 }
 
-static void stop_all(struct session *run)
+static void stop_all(struct running *run)
 {
     for (int i = 0; i < run->children.n; i++)
         if (strncmp(run->children.child[i].name, "strategy", 8) == 0) {
@@ -258,7 +258,7 @@ static void stop_all(struct session *run)
 /* ---- the verb
  * ---------------------------------------------------------------------------------------------------- */
 
-static int prepare(struct session *run)
+static int prepare(struct running *run)
 {
     char error[RUN_ERROR_MAX], run_id[RUN_ID_MAX];
     run_id_now(run_id);
@@ -279,7 +279,7 @@ static int prepare(struct session *run)
 
 int verb_run(int argc, char **argv)
 {
-    static struct session run;
+    static struct running run;
     int code = run_options_read(argc, argv, usage, &run.options, &run.limits);
     if (code)
         return code < 0 ? 0 : code;

@@ -12,8 +12,14 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"run", verb_run, "the whole pipeline on this host, supervised; ends with a reconciled report"},
+    {"backtest", verb_backtest, "all of it in one process on a virtual clock, byte for byte repeatable"},
+    {"report", verb_report, "print the report of a run again, as text or as JSON"},
+    {"tap", verb_tap, "print live messages as JSON"},
     {"books", verb_books, "print the best prices of a recording, book message by book message"},
     {"journal", verb_journal, "list, print, check and compare the ledgers' files"},
+    {"show-config", verb_show_config, "print every setting with its meaning and the value it would have"},
+    {"check-config", verb_check_config, "say what is wrong with a configuration file"},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

@@ -13,7 +13,13 @@ enum exit_code {
     EXIT_MISMATCH = 6     /* two things that must be equal are not */
 };
 
+int verb_backtest(int argc, char **argv);
 int verb_books(int argc, char **argv);
+int verb_check_config(int argc, char **argv);
 int verb_journal(int argc, char **argv);
+int verb_report(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_show_config(int argc, char **argv);
+int verb_tap(int argc, char **argv);
 
 #endif
