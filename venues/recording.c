@@ -156,7 +156,11 @@ static void fill(struct recording *self)
         return;
     }
     self->damaged = true;
-    snprintf(self->damage, sizeof self->damage, "%.90s", code == Z_ERRNO ? strerror(errno) : why);
+    const char *words = strstr(why, ": "); /* behind zlib's name for the file */
+    snprintf(self->damage, sizeof self->damage, "%.90s",
+             code == Z_ERRNO ? strerror(errno)
+             : words         ? words + 2
+                             : why);
 }
 
 /* The next line, without its end. 1, 0 at the end, E_IO. What stands before a damage is still handed out. */

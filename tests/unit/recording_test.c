@@ -203,6 +203,7 @@ START_TEST(a_cut_file_gives_what_it_has_and_then_says_where_it_is_damaged)
         lines++;
     ck_assert_int_eq(got, E_IO);
     ck_assert_int_ge(lines, 199);
+    ck_assert_ptr_nonnull(strstr(recording_error(recording), ": unexpected end of file"));
     ck_assert_ptr_nonnull(strstr(recording_error(recording), "damaged behind line"));
     ck_assert_int_eq(recording_next(recording, &line), E_IO);
 }
