@@ -1,5 +1,5 @@
 /* The ring is one buffer of finished lines. It is filled by log_line and emptied from its front by log_flush;
- * what a slow stderr does not take stays for the next flush, so that nobody waits for it.
+ * what a slow sink does not take stays for the next flush, so that nobody waits for it.
  *
  * One thread only: the loop's.
  */
@@ -22,12 +22,12 @@ enum { RING_BYTES = 256 * 1024, LINE_MAX_BYTES = 2048, SERVICE_BYTES = 24 };
 
 static struct {
     char service[SERVICE_BYTES];
-    int file; /* -1 = stderr only */
+    int file; /* -1 = stderr */
     enum log_level least;
     bool json;
     char ring[RING_BYTES];
     size_t used;        /* bytes of whole lines in the ring, from its beginning */
-    size_t done[2];     /* how much of them stderr and the file have taken */
+    size_t done;        /* how much of them has been written */
     uint64_t dropped;   /* lines, since the last that told so */
     const char *format; /* of the last line */
     char event[48];
@@ -54,8 +54,7 @@ int log_open(const char *service, const char *path, const char *level, const cha
     return ring.file < 0 ? E_IO : OK;
 }
 
-/* ---- one line -------------------------------------------------------------------------------------------
- */
+/* ---- one line ------------------------------------------------------------------------------------------- */
 
 struct line {
     char text[LINE_MAX_BYTES];
@@ -258,29 +257,26 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
         ring.dropped++;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------ */
+/* ---- writing -------------------------------------------------------------------------------------------- */
 
-/* Writes what one sink has not had yet, as far as it takes it without waiting. A sink that fails has had it
- * all: the log must not stop the service. */
-static void drain_to(int fd, size_t *done)
+/* Writes what the sink takes without waiting. A sink that fails has had it all: the log must not stop the
+ * service. */
+static void drain(void)
 {
-    while (*done < ring.used) {
+    const int fd = ring.file >= 0 ? ring.file : STDERR_FILENO;
+    while (ring.done < ring.used) {
         struct pollfd ready = {.fd = fd, .events = POLLOUT};
         if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
             if ((ready.revents & (POLLERR | POLLNVAL | POLLHUP)) != 0)
-                *done = ring.used;
+                ring.done = ring.used;
             return;
         }
         /* A pipe that is ready takes at least PIPE_BUF bytes at once. */
-        const size_t left = ring.used - *done;
-        const ssize_t put_out = write(fd, ring.ring + *done, left < 4096 ? left : 4096);
+        const size_t left = ring.used - ring.done;
+        const ssize_t put_out = write(fd, ring.ring + ring.done, left < 4096 ? left : 4096);
         if (put_out < 0 && (errno == EINTR || errno == EAGAIN))
             return;
-        if (put_out < 0)
-            *done = ring.used;
-        else
-            *done += (size_t)put_out;
+        ring.done = put_out < 0 ? ring.used : ring.done + (size_t)put_out;
     }
 }
 
@@ -288,16 +284,10 @@ void log_flush(void)
 {
     if (ring.repeated > 0 && clock_mono_ns() - ring.first_ns >= NS_PER_SEC)
         tell_repeated(clock_utc_ns());
-    drain_to(STDERR_FILENO, &ring.done[0]);
-    if (ring.file >= 0)
-        drain_to(ring.file, &ring.done[1]);
-    else
-        ring.done[1] = ring.used;
-    const size_t both = ring.done[0] < ring.done[1] ? ring.done[0] : ring.done[1];
-    memmove(ring.ring, ring.ring + both, ring.used - both);
-    ring.used -= both;
-    ring.done[0] -= both;
-    ring.done[1] -= both;
+    drain();
+    memmove(ring.ring, ring.ring + ring.done, ring.used - ring.done);
+    ring.used -= ring.done;
+    ring.done = 0;
     tell_dropped(clock_utc_ns());
 }
 
@@ -310,6 +300,6 @@ void log_close(void)
         close(ring.file);
     ring.file = -1;
     ring.format = NULL;
-    ring.used = ring.done[0] = ring.done[1] = 0;
+    ring.used = ring.done = 0;
     ring.dropped = 0;
 }

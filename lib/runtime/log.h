@@ -1,5 +1,5 @@
 /* Log lines through a ring that never blocks the caller: key=value text, or JSON. Lines are formatted into a
- * fixed ring and written to stderr and to the log file by log_flush, which the loop calls when it is idle and
+ * fixed ring and written to the log file by log_flush, which the loop calls when it is idle and
  * at exit. A line equal in format and level to the one before it within a second is counted, not repeated
  * ("repeated=17"). When the ring is full the newest lines are dropped and counted ("dropped=3").
  */
@@ -10,7 +10,7 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* service: name in each line. path: file to append to, or NULL for stderr only. level and format as in the
+/* service: name in each line. path: file to append to, or NULL for stderr. level and format as in the
  * config ("info", "text"). E_IO. */
 int log_open(const char *service, const char *path, const char *level, const char *format);
 void log_flush(void);

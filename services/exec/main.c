@@ -18,6 +18,7 @@ struct hand {
     struct exec *core;
     struct paper *paper;
     int paper_log;
+    struct message taken; /* of risk's ledger, with our stamp in it */
     struct now now;                        /* of the wake-up, for reports that come back within it */
     struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
     int n_questions;

@@ -112,6 +112,10 @@ static struct venue_state_seen *venue_seen(struct feed *self, const char *name)
 static struct channel *channel_of(struct feed *self, const char *venue, const struct venue_book *book)
 {
     char key[KEY_MAX];
+    if (!*book->inst.symbol) { /* a name that nobody can split into two currencies */
+        self->refused++;
+        return NULL;
+    }
     int len = snprintf(key, sizeof key, "%s@%s", book->inst.symbol, venue);
     int index = table_intern(self->names, key, (size_t)len);
     if (index < 0 || !venue_seen(self, venue)) {
@@ -410,5 +414,5 @@ void feed_status(const struct feed *self, struct reply *reply)
     status_metric(reply, "trades_published", (int64_t)self->trades);
     status_metric(reply, "messages_repeated", (int64_t)self->repeated);
     status_metric(reply, "silences", (int64_t)self->silences);
-    status_metric(reply, "instruments_refused", (int64_t)self->refused);
+    status_metric(reply, "messages_refused", (int64_t)self->refused);
 }
