@@ -203,6 +203,9 @@ START_TEST(what_was_taken_stays_taken_until_the_book_changes)
     ck_assert_int_eq(reports[4].kind, REPORT_ACK);
     expect_fill(5, "v-3", "99.9", "1.5", "0.14985");
     expect_end(6, "1.5", REASON_NO_LIQUIDITY);
+    submit("a-2b", SIDE_SELL, "1", "99.9", TIF_IOC);
+    run();
+    expect_end(1, "0", REASON_NO_LIQUIDITY);
     show_book("BTC-USDT", BOOK_LIVE);
     submit("a-3", SIDE_SELL, "1", "99.9", TIF_IOC);
     run();
