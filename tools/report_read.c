@@ -127,7 +127,8 @@ static struct leg *leg_of(struct report *r, const char *route, const char *venue
     return leg;
 }
 
-static void add_line(char lines[LINES_MAX][LINE_MAX], uint32_t *n, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void add_line(char lines[LINES_MAX][LINE_MAX], uint32_t *n,
+                                                           const char *format, va_list args)
 {
     char line[LINE_MAX];
     (void)vsnprintf(line, sizeof line, format, args);
