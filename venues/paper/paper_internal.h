@@ -43,7 +43,7 @@ struct paper_order {
     enum progress progress;
     enum reason reason;
     int64_t taken_ns, due_ns, ended_ns; /* market time */
-    int64_t sent_mono_ns; /* 0 after a restart */
+    int64_t sent_mono_ns;               /* 0 after a restart */
     uint64_t number;                    /* the venue's id is VENUE-oNUMBER */
     bool used, queued;
     bool logged;   /* its taking is in the log */
