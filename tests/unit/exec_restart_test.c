@@ -17,7 +17,7 @@ enum {
     DECISIONS = 3,
     STEPS_MAX = 1000,
     KILLS = 3, /* in a scenario: the first where it is told, the others soon after */
-    SEEDS = 4
+    SEEDS = 2
 };
 
 /* An order as the venue has it: the truth. */
