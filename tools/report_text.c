@@ -85,7 +85,7 @@ static void put_residuals(const struct report *r, FILE *out)
 static void put_result(FILE *out, const char *name, const struct result *x, const char *trips)
 {
     char volume[AMOUNT_MAX], fees[AMOUNT_MAX], gross[AMOUNT_MAX], net[AMOUNT_MAX], text[128];
-    (void)fprintf(out, "  %-42.42s %6s %6" PRIu64 " %16s %12s %12s %12s  %s\n", name, trips, x->fills,
+    (void)fprintf(out, "  %-46.46s %6s %6" PRIu64 " %16s %12s %12s %12s  %s\n", name, trips, x->fills,
                   amount(x->volume_told, volume), amount(x->fees_told, fees),
                   amount(x->cash_told + x->value_told, gross),
                   amount(x->cash_told + x->value_told - x->fees_told, net), states(&x->orders, text));
@@ -102,7 +102,7 @@ static void put_legs(const struct report *r, const char *route, FILE *out)
             continue;
         (void)snprintf(name, sizeof name, "%s@%s in %s", leg->symbol, leg->venue, leg->quote);
         (void)money_format(x->qty, qty);
-        (void)fprintf(out, "    %-40.40s %6s %6" PRIu64 " %16s %12s %12s %12s  open %s%s\n", name, "",
+        (void)fprintf(out, "    %-44.44s %6s %6" PRIu64 " %16s %12s %12s %12s  open %s%s\n", name, "",
                       x->fills, amount(x->volume, volume), amount(x->fees, fees),
                       amount(x->cash + x->value, gross), amount(x->cash + x->value - x->fees, net), qty,
                       leg->unmarked ? " (no price)" : "");
@@ -123,7 +123,7 @@ static void put_routes(const struct report *r, FILE *out)
     uint32_t n = table_count(r->route_names);
     const struct route_report **sorted = calloc(n + 1, sizeof *sorted);
     char trips[24];
-    (void)fprintf(out, "\n  %-42s %6s %6s %16s %12s %12s %12s  %s\n",
+    (void)fprintf(out, "\n  %-46s %6s %6s %16s %12s %12s %12s  %s\n",
                   "ROUTE, and its legs in their own currency", "trips", "fills", "volume", "fees", "gross",
                   "net", "orders");
     for (uint32_t i = 0; sorted && i < n; i++)
@@ -187,7 +187,7 @@ void report_write_text(const struct report *r, FILE *out)
     put_head(r, out);
     put_residuals(r, out);
     put_routes(r, out);
-    (void)fprintf(out, "\n  %-42s %6s %6s %16s %12s %12s %12s  %s\n", "VENUE", "", "fills", "volume", "fees",
+    (void)fprintf(out, "\n  %-46s %6s %6s %16s %12s %12s %12s  %s\n", "VENUE", "", "fills", "volume", "fees",
                   "gross", "net", "orders");
     for (uint32_t i = 0; i < r->n_venues; i++)
         put_result(out, r->venues[i].venue, &r->venues[i].result, "");

@@ -330,6 +330,24 @@ START_TEST(a_hole_by_retention_is_stored_and_passed)
 }
 END_TEST
 
+START_TEST(a_gap_waits_for_the_record_behind_it_whatever_the_batch)
+{
+    config.recorder.batch_rows = 4;
+    recorder_destroy(&recorder);
+    recorder = recorder_new(&config, "run");
+    start_both();
+    recorder_on_synced(recorder, "exec", 100);
+    records("exec", 1, 3);
+    gap("exec", "retention", 4, 10);
+    settle(true);
+    ck_assert_uint_eq(db.commits, 0);
+    record("exec", 1, 11);
+    settle(true);
+    ck_assert_uint_eq(db.to_pos[1], 11);
+    ck_assert_uint_eq(db.committed[1], 5);
+}
+END_TEST
+
 START_TEST(beats_and_foreign_streams_are_no_rows)
 {
     recorder_on_synced(recorder, "exec", 100);
@@ -359,6 +377,7 @@ int main(void)
     tcase_add_test(c, more_than_there_is_room_for_is_read_again);
     tcase_add_test(c, a_rollback_drops_what_was_past_the_base_and_is_stored_with_the_record_behind_it);
     tcase_add_test(c, a_hole_by_retention_is_stored_and_passed);
+    tcase_add_test(c, a_gap_waits_for_the_record_behind_it_whatever_the_batch);
     tcase_add_test(c, beats_and_foreign_streams_are_no_rows);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
