@@ -18,7 +18,7 @@ struct hand {
     struct exec *core;
     struct paper *paper;
     int paper_log;
-    struct message taken; /* of risk's ledger, with our stamp in it */
+    struct message taken;                  /* of risk's ledger, with our stamp in it */
     struct now now;                        /* of the wake-up, for reports that come back within it */
     struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
     int n_questions;
@@ -54,7 +54,9 @@ static void on_report(void *ctx, const struct order_report *report)
     struct hand *hand = ctx;
     if (!outbox_has_room(&hand->s.outbox))
         service_flush(&hand->s);
-    exec_on_report(hand->core, report, hand->now, &hand->s.outbox);
+    /* A report that finds no room is not lost: the core asks for orders that it hears nothing of. */
+    if (outbox_has_room(&hand->s.outbox))
+        exec_on_report(hand->core, report, hand->now, &hand->s.outbox);
 }
 
 /* An order in state Unknown is a question: what became of it? */
@@ -80,7 +82,10 @@ static int send_order(void *ctx, enum peer to, struct message *m)
 static int write_paper_log(void *ctx, const char *line, size_t len)
 {
     struct hand *hand = ctx;
-    return write(hand->paper_log, line, len) == (ssize_t)len ? OK : E_IO;
+    off_t whole = lseek(hand->paper_log, 0, SEEK_END);
+    if (write(hand->paper_log, line, len) == (ssize_t)len)
+        return OK;
+    return ftruncate(hand->paper_log, whole) == 0 ? E_IO : E_CORRUPT; /* half a line is worse than none */
 }
 
 static void recover(void *ctx, const struct message *record)
@@ -113,6 +118,8 @@ static void on_time(struct service *s, struct now now)
     int64_t due_ns;
     do {
         service_flush(s);
+        if (s->blocked)
+            return;
         hand->now = now;
         while (hand->n_questions > 0) {
             struct order asked = hand->questions[--hand->n_questions];
@@ -120,7 +127,7 @@ static void on_time(struct service *s, struct now now)
         }
         due_ns = paper_run(hand->paper, now, on_report, hand);
         exec_on_time(hand->core, now, &s->outbox);
-    } while (s->outbox.n_effects > 0 && !s->blocked);
+    } while (s->outbox.n_effects > 0);
     if (due_ns != INT64_MAX)
         loop_wake_in(s->loop, due_ns - now.market_ns);
 }
