@@ -103,7 +103,7 @@ END_TEST
 static void list_many(int n)
 {
     for (int i = 0; i < n; i++) {
-        char base[8], symbol[16];
+        char base[16], symbol[16];
         snprintf(base, sizeof base, "C%03d", i);
         snprintf(symbol, sizeof symbol, "%s-USDT", base);
         list(symbol, "alfa", base, "USDT");
