@@ -646,6 +646,25 @@ START_TEST(venue_symbols_get_internal_names)
 }
 END_TEST
 
+START_TEST(an_instrument_without_a_file_has_the_standard_fees_of_its_market)
+{
+    static const struct {
+        const struct venue_ops *ops;
+        int64_t taker_bps, maker_bps;
+    } rows[] = {
+        {&binance_spot, 10, 10}, {&binance_us, 60, 40}, {&binance_usdm, 5, 2}, {&binance_coinm, 5, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        end();
+        open_market(rows[i].ops);
+        ws("{\"e\":\"bookTicker\",\"u\":9,\"s\":\"BTCUSDT\",\"b\":\"1\",\"B\":\"2\",\"a\":\"3\",\"A\":"
+           "\"4\"}");
+        const struct inst *inst = &ops->book_at(market, 0)->inst;
+        ck_assert_int_eq(dec_cmp(inst->taker_bps, (struct dec){rows[i].taker_bps, 0}), 0);
+        ck_assert_int_eq(dec_cmp(inst->maker_bps, (struct dec){rows[i].maker_bps, 0}), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("binance");
@@ -675,6 +694,7 @@ int main(void)
     tcase_add_test(spot, a_snapshot_is_known_by_its_url_in_any_case);
     tcase_add_test(spot, urls_tell_the_market);
     tcase_add_test(spot, venue_symbols_get_internal_names);
+    tcase_add_test(spot, an_instrument_without_a_file_has_the_standard_fees_of_its_market);
     tcase_add_checked_fixture(usdm, begin_usdm, end);
     tcase_add_test(usdm, a_first_futures_diff_spans_the_snapshot);
     tcase_add_test(usdm, a_first_futures_diff_may_end_at_the_snapshot_or_follow_it_directly);

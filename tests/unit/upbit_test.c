@@ -2,18 +2,22 @@
  */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/status.h"
 #include "venues/upbit/upbit.h"
 
 static struct venue_market *market;
 static struct trade last_trade;
+static struct inst last_told;
 static int n_instruments, n_books, n_trades;
 
 static void on_instrument(void *ctx, const struct venue_book *book)
 {
-    (void)ctx, (void)book;
+    (void)ctx;
+    last_told = book->inst;
     n_instruments++;
 }
 
@@ -30,11 +34,16 @@ static void on_trade(void *ctx, const struct venue_book *book, const struct trad
     n_trades++;
 }
 
-static void begin(void)
+static void begin_with(const struct instrument_file *instruments)
 {
     struct market_sink sink = {.instrument = on_instrument, .book = on_book, .trade = on_trade};
-    market = upbit.open(NULL, &sink);
+    market = upbit.open(instruments, &sink);
     n_instruments = n_books = n_trades = 0;
+}
+
+static void begin(void)
+{
+    begin_with(NULL);
 }
 
 static void end(void)
@@ -261,6 +270,166 @@ START_TEST(a_count_of_units_is_no_part_of_the_name)
 }
 END_TEST
 
+static void ck_assert_dec(struct dec got, const char *expected)
+{
+    struct dec want;
+    ck_assert_int_eq(dec_parse(expected, strlen(expected), &want), OK);
+    ck_assert_msg(dec_cmp(got, want) == 0, "got %lde%d, expected %s", (long)got.m, got.exp, expected);
+}
+
+START_TEST(an_instrument_without_a_file_has_the_terms_of_its_quote_currency)
+{
+    static const struct {
+        const char *code, *min_notional, *fee_bps;
+    } rows[] = {{"KRW-BTC", "5000", "5"},
+                {"BTC-ETH", "0.00005", "25"},
+                {"USDT-BTC", "0.5", "25"},
+                {"SGD-BTC", "0", "0"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, BOOK("%s", "1", UNIT("101", "100", "1", "2")), rows[i].code);
+        ck_assert_int_eq(ws(text), OK);
+        ck_assert_dec(last_told.lot, "0.00000001");
+        ck_assert_dec(last_told.min_notional, rows[i].min_notional);
+        ck_assert_dec(last_told.taker_bps, rows[i].fee_bps);
+        ck_assert_dec(last_told.maker_bps, rows[i].fee_bps);
+        ck_assert(last_told.learned);
+    }
+}
+END_TEST
+
+START_TEST(the_tick_follows_the_best_ask_through_the_bands)
+{
+    static const struct {
+        const char *ask, *bid, *tick;
+    } rows[] = {
+        {"116540000", "116530000", "1000"},
+        {"1000000", "999500", "1000"},
+        {"999500", "999000", "500"},
+        {"500000", "499900", "500"},
+        {"499900", "499800", "100"},
+        {"99950", "99900", "50"},
+        {"49990", "49980", "10"},
+        {"9995", "9990", "5"},
+        {"4999", "4998", "1"},
+        {"100", "99.9", "1"},
+        {"99.9", "99.8", "0.1"},
+        {"9.99", "9.98", "0.01"},
+        {"0.999", "0.998", "0.001"},
+        {"0.0999", "0.0998", "0.0001"},
+        {"0.00000999", "0.00000998", "0.00000001"},
+    };
+    int told = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, BOOK("KRW-X", "1", UNIT("%s", "%s", "1", "2")), rows[i].ask, rows[i].bid);
+        ck_assert_int_eq(ws(text), OK);
+        ck_assert_dec(last_told.tick, rows[i].tick);
+        told = n_instruments;
+        ws(text); /* the same band again: nothing new is told */
+        ck_assert_int_eq(n_instruments, told);
+    }
+    ws(BOOK("BTC-X", "1", UNIT("0.00012222", "0.00012221", "1", "2")));
+    ck_assert_dec(last_told.tick, "0.00000001");
+}
+END_TEST
+
+START_TEST(a_side_that_is_empty_leaves_the_tick_to_the_other)
+{
+    ws(BOOK("KRW-X", "1", UNIT("0", "50", "0", "2")));
+    ck_assert_dec(last_told.tick, "0.1");
+    ws(BOOK("KRW-X", "2", ""));
+    ck_assert_dec(upbit.book_at(market, 0)->inst.tick, "0.1");
+}
+END_TEST
+
+START_TEST(a_price_that_the_table_does_not_allow_leaves_the_book_whole_and_its_last_digit_as_tick)
+{
+    ws(BOOK("KRW-X", "1", UNIT("151000", "150900", "1", "2") "," UNIT("151100", "150800", "1", "2")));
+    ck_assert_dec(last_told.tick, "100");
+    ck_assert_int_eq(
+        ws(BOOK("KRW-X", "2", UNIT("151000", "150900", "1", "2") "," UNIT("151100", "150850", "1", "2"))),
+        OK);
+    ck_assert_dec(last_told.tick, "1");
+    ck_assert_str_eq(best(0), "150900 2 151000 1");
+    ck_assert_int_eq(state(0), BOOK_LIVE);
+    ws(BOOK("KRW-X", "3",
+            UNIT("151000.5", "150900", "1", "2"))); /* the exponent widens, and the tick with it */
+    ck_assert_dec(last_told.tick, "0.1");
+    ck_assert_int_eq(last_told.price_exp, -1);
+    ws(BOOK("KRW-X", "4", UNIT("151000", "150900", "1", "2"))); /* the table is not this market's any more */
+    ck_assert_dec(upbit.book_at(market, 0)->inst.tick, "0.1");
+}
+END_TEST
+
+START_TEST(the_tick_of_an_instrument_file_holds_at_any_price)
+{
+    char path[] = "/tmp/upbit_test_XXXXXX", error[256];
+    static const char text[] = "{\"upbit\":{\"KRW-X\":{\"tick\":\"25\",\"taker_bps\":\"4\"}}}";
+    struct instrument_file *file;
+    int fd = mkstemp(path);
+    ck_assert_int_eq((int)write(fd, text, sizeof text - 1), (int)sizeof text - 1);
+    close(fd);
+    ck_assert_int_eq(instrument_file_open(path, &file, error, sizeof error), OK);
+    unlink(path);
+    end();
+    begin_with(file);
+    ws(BOOK("KRW-X", "1", UNIT("151001", "150900", "1", "2")));
+    ck_assert_dec(last_told.tick, "25");
+    ck_assert_dec(last_told.taker_bps, "4");
+    ck_assert_dec(last_told.maker_bps, "5");
+    ck_assert_dec(last_told.min_notional, "5000");
+    ws(BOOK("KRW-X", "2", UNIT("11", "10", "1", "2")));
+    ck_assert_dec(upbit.book_at(market, 0)->inst.tick, "25");
+    instrument_file_close(&file);
+}
+END_TEST
+
+/* A frame of n units with sizes of 0.1 asked and 2E6 bid, and these totals. */
+static int totalled(int n, const char *asks, const char *bids)
+{
+    char text[4096];
+    static int time;
+    int at = snprintf(text, sizeof text,
+                      "{\"ty\":\"orderbook\",\"cd\":\"KRW-X\",\"tms\":%d,\"tas\":%s,\"tbs\":%s,\"obu\":[",
+                      ++time, asks, bids);
+    for (int i = 0; i < n; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s" UNIT("%d", "%d", "0.1", "2E6"), i ? "," : "",
+                       200 + i, 199 - i);
+    snprintf(text + at, sizeof text - (size_t)at, "]}");
+    return ws(text);
+}
+
+START_TEST(totals_of_a_whole_book_must_be_the_sums_of_its_sizes)
+{
+    static const struct {
+        int n;
+        const char *asks, *bids;
+        bool taken;
+    } rows[] = {
+        {15, "1.5", "30000000.0", true},
+        {15, "1.50000001", "3E7", false},
+        {15, "1.5", "29999999.9999999", false},
+        {30, "3.0", "6E7", true},
+        {30, "1.5", "6E7", false},
+        {30, "3", "60000000.00000001", true},
+        {30, "3", "60000000.00001", false},
+        {5, "77", "88", true},
+        {1, "0", "0", true},
+        {15, "\"x\"", "3E7", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t malformed = upbit.counters(market)->malformed;
+        ck_assert_int_eq(totalled(1, "0", "0"), OK);
+        ck_assert_int_eq(totalled(rows[i].n, rows[i].asks, rows[i].bids), rows[i].taken ? OK : E_SYNTAX);
+        ck_assert_int_eq(state(0), rows[i].taken ? BOOK_LIVE : BOOK_STALE);
+        ck_assert_uint_eq(l2_book_depth(upbit.book_at(market, 0)->book, SIDE_BUY),
+                          rows[i].taken ? rows[i].n : 1);
+        ck_assert_uint_eq(upbit.counters(market)->malformed - malformed, rows[i].taken ? 0 : 1);
+    }
+}
+END_TEST
+
 START_TEST(urls_of_all_regions_are_known_and_no_others)
 {
     ck_assert_ptr_eq(venue_of_url("wss://api.upbit.com/websocket/v1"), &upbit);
@@ -291,6 +460,13 @@ int main(void)
     tcase_add_test(tests, a_socket_that_is_opened_anew_loses_the_books_it_alone_fed);
     tcase_add_test(tests, trades_say_which_side_took);
     tcase_add_test(tests, a_count_of_units_is_no_part_of_the_name);
+    tcase_add_test(tests, an_instrument_without_a_file_has_the_terms_of_its_quote_currency);
+    tcase_add_test(tests, the_tick_follows_the_best_ask_through_the_bands);
+    tcase_add_test(tests, a_side_that_is_empty_leaves_the_tick_to_the_other);
+    tcase_add_test(tests,
+                   a_price_that_the_table_does_not_allow_leaves_the_book_whole_and_its_last_digit_as_tick);
+    tcase_add_test(tests, the_tick_of_an_instrument_file_holds_at_any_price);
+    tcase_add_test(tests, totals_of_a_whole_book_must_be_the_sums_of_its_sizes);
     tcase_add_test(tests, urls_of_all_regions_are_known_and_no_others);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -8,10 +8,10 @@
 #include "lib/market/symbol.h"
 #include "venues/url.h"
 
-const struct binance_rules binance_spot_rules = {"binance", KIND_SPOT, false};
-const struct binance_rules binance_us_rules = {"binance-us", KIND_SPOT, false};
-const struct binance_rules binance_usdm_rules = {"binance-usdm", KIND_LINEAR, true};
-const struct binance_rules binance_coinm_rules = {"binance-coinm", KIND_INVERSE, true};
+const struct binance_rules binance_spot_rules = {"binance", KIND_SPOT, false, {10, 0}, {10, 0}};
+const struct binance_rules binance_us_rules = {"binance-us", KIND_SPOT, false, {60, 0}, {40, 0}};
+const struct binance_rules binance_usdm_rules = {"binance-usdm", KIND_LINEAR, true, {5, 0}, {2, 0}};
+const struct binance_rules binance_coinm_rules = {"binance-coinm", KIND_INVERSE, true, {5, 0}, {1, 0}};
 
 /* ---- urls ------------------------------------------------------------------------------------------- */
 
@@ -107,6 +107,8 @@ void binance_instrument(const struct binance_rules *rules, const char *name,
     if (rules->kind == KIND_INVERSE)
         memcpy(inst->settle, inst->base, sizeof inst->settle);
     inst->multiplier = (struct dec){1, 0};
+    inst->taker_bps = rules->taker_bps;
+    inst->maker_bps = rules->maker_bps;
     inst->learned = true;
     bool dated = len == 0;
     instrument_file_apply(file, inst);

@@ -1,4 +1,4 @@
-/* What differs between the four Binance markets: urls, names, and the rule by which diffs join. */
+/* What differs between the four Binance markets: urls, names, fees, and the rule by which diffs join. */
 #ifndef SLUICE_VENUES_BINANCE_RULES_H
 #define SLUICE_VENUES_BINANCE_RULES_H
 
@@ -8,6 +8,8 @@ struct binance_rules {
     const char *venue;
     enum contract_kind kind;
     bool chained; /* futures: a diff names the one before it ("pu"), and update ids are not contiguous */
+    struct dec taker_bps; /* of a new account, where no instrument file and no config says otherwise */
+    struct dec maker_bps;
 };
 
 extern const struct binance_rules binance_spot_rules;
@@ -18,8 +20,8 @@ extern const struct binance_rules binance_coinm_rules;
 /* The market whose url this is; NULL for any other. */
 const struct binance_rules *binance_rules_of_url(const char *url);
 
-/* Names the instrument of a venue symbol, with the file's steps where it has any. A name that cannot be split
- * (an unknown quote, a dated future) leaves inst->symbol empty. */
+/* Names the instrument of a venue symbol, with the market's standard fees, and what the file tells over these. A
+ * name that cannot be split (an unknown quote, a dated future) leaves inst->symbol empty. */
 void binance_instrument(const struct binance_rules *rules, const char *name, const struct instrument_file *file,
                         struct inst *inst);
 

@@ -8,6 +8,8 @@
 #include "lib/base/table.h"
 #include "lib/base/text.h"
 #include "lib/market/symbol.h"
+#include "venues/upbit/terms.h"
+#include "venues/upbit/units.h"
 #include "venues/upbit/upbit.h"
 #include "venues/url.h"
 
@@ -20,11 +22,8 @@ struct feed_book {
     uint64_t touched; /* number of the last frame that changed it */
     bool was_live;
     bool announced;
-};
-
-struct unit {
-    struct dec price[2]; /* bid, ask */
-    struct dec size[2];
+    bool tick_told; /* by an instrument file: then it holds, and nothing is made of prices */
+    bool off_table; /* a price was seen that the table of steps does not allow: it is not this market's */
 };
 
 struct venue_market {
@@ -37,8 +36,7 @@ struct venue_market {
     uint32_t n_books;
     uint32_t changed[BOOKS_MAX]; /* books that the frame at hand changed, in order */
     uint32_t n_changed;
-    struct unit *units; /* of the message at hand */
-    uint32_t units_cap;
+    struct units units; /* of the message at hand */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------- */
@@ -53,7 +51,7 @@ static void upbit_close(struct venue_market **self)
     }
     json_destroy(&(*self)->json);
     table_destroy(&(*self)->names);
-    free((*self)->units);
+    units_free(&(*self)->units);
     free(*self);
     *self = NULL;
 }
@@ -132,6 +130,7 @@ static void name_instrument(const char *code, const struct instrument_file *file
     inst->kind = KIND_SPOT;
     inst->multiplier = (struct dec){1, 0};
     inst->learned = true;
+    upbit_terms(inst);
     instrument_file_apply(file, inst);
 }
 
@@ -152,6 +151,7 @@ static struct feed_book *add_book(struct venue_market *self, const char *name, s
     name_instrument(table_key(self->names, (uint32_t)index), self->instruments, inst);
     if (!inst->learned)
         l2_book_set_exponents(book->shown.book, inst->price_exp, inst->qty_exp);
+    book->tick_told = inst->tick.m > 0;
     book->shown.index = (uint32_t)index;
     self->books[self->n_books++] = book;
     return book;
@@ -179,11 +179,33 @@ static struct feed_book *book_of(struct venue_market *self, const struct json_no
     return book;
 }
 
-/* Tells the sink of the instrument before the first word about it, and when its exponents have changed. */
+/* The step of the band in which the best price is; where the two best are in different ones that of the ask,
+ * whose prices both allow. Where the table does not hold, the last digit that was seen is the step. */
+static struct dec tick_of(struct feed_book *book)
+{
+    struct inst *inst = &book->shown.inst;
+    const struct l2_book *levels = book->shown.book;
+    struct level best;
+    struct dec tick, price = {0, (int8_t)l2_book_price_exp(levels)};
+    if (book->tick_told ||
+        (!l2_book_level(levels, SIDE_SELL, 0, &best) && !l2_book_level(levels, SIDE_BUY, 0, &best)))
+        return inst->tick;
+    price.m = best.price;
+    book->off_table = book->off_table || !upbit_on_table(inst->quote, levels);
+    if (book->off_table || !upbit_tick(inst->quote, price, &tick))
+        tick = (struct dec){1, price.exp};
+    return tick;
+}
+
+/* Tells the sink of the instrument before the first word about it, and when its exponents or its tick have
+ * changed. */
 static void announce(struct venue_market *self, struct feed_book *book)
 {
     struct inst *inst = &book->shown.inst;
     int price_exp = l2_book_price_exp(book->shown.book), qty_exp = l2_book_qty_exp(book->shown.book);
+    struct dec tick = tick_of(book);
+    book->announced = book->announced && dec_cmp(tick, inst->tick) == 0;
+    inst->tick = tick;
     if (book->announced && inst->price_exp == price_exp && inst->qty_exp == qty_exp)
         return;
     inst->price_exp = (int8_t)price_exp;
@@ -227,62 +249,18 @@ static void lose(struct venue_market *self, struct feed_book *book, enum stale_r
 
 /* ---- messages --------------------------------------------------------------------------------------- */
 
-/* A member by its name in the SIMPLE or in the DEFAULT format. */
-static const struct json_node *member(const struct venue_market *self, const struct json_node *object,
-                                      const char *simple, const char *full)
-{
-    const struct json_node *node = json_get(self->json, object, simple);
-    return node ? node : json_get(self->json, object, full);
-}
-
 static int64_t ms_to_ns(uint64_t ms)
 {
     return ms < (uint64_t)(INT64_MAX / 1000000) ? (int64_t)ms * 1000000 : 0;
 }
 
-static int read_unit(struct venue_market *self, const struct json_node *node, struct unit *unit)
-{
-    if (json_dec(member(self, node, "bp", "bid_price"), &unit->price[0]) != OK ||
-        json_dec(member(self, node, "ap", "ask_price"), &unit->price[1]) != OK ||
-        json_dec(member(self, node, "bs", "bid_size"), &unit->size[0]) != OK ||
-        json_dec(member(self, node, "as", "ask_size"), &unit->size[1]) != OK)
-        return fail(self, E_SYNTAX, "unit: expected bid and ask price and size as numbers");
-    for (int side = 0; side < 2; side++) {
-        if (unit->price[side].m < 0 || unit->size[side].m < 0)
-            return fail(self, E_RANGE, "unit: expected prices and sizes not below 0");
-    }
-    return OK;
-}
-
-/* Reads all units, so that nothing of a malformed frame is taken. Returns their number, or what is wrong. */
-static int read_units(struct venue_market *self, const struct json_node *list)
-{
-    if (!list || list->kind != JSON_ARRAY || list->size > L2_LEVELS_MAX)
-        return fail(self, E_SYNTAX, "units: expected an array");
-    if (list->size > self->units_cap) {
-        struct unit *units = realloc(self->units, list->size * sizeof *units);
-        if (!units)
-            return fail(self, E_FULL, "out of memory for %u units", list->size);
-        self->units = units;
-        self->units_cap = list->size;
-    }
-    uint32_t n = 0;
-    for (const struct json_node *node = json_first(self->json, list); node;
-         node = json_after(self->json, list, node)) {
-        int status = read_unit(self, node, &self->units[n++]);
-        if (status != OK)
-            return status;
-    }
-    return (int)n;
-}
-
-static int set_units(struct venue_market *self, struct l2_book *book, uint32_t n)
+static int set_units(const struct units *units, struct l2_book *book)
 {
     int status = OK;
     l2_book_clear(book, l2_book_reason(book));
     /* The best unit comes first, and a book grows at its best end. A thin book is padded with zeros. */
-    for (uint32_t i = n; i > 0 && status == OK; i--) {
-        const struct unit *unit = &self->units[i - 1];
+    for (uint32_t i = units->n; i > 0 && status == OK; i--) {
+        const struct unit *unit = &units->at[i - 1];
         if (unit->price[0].m > 0 && unit->size[0].m > 0)
             status = l2_book_set(book, SIDE_BUY, unit->price[0], unit->size[0]);
         if (status == OK && unit->price[1].m > 0 && unit->size[1].m > 0)
@@ -308,17 +286,18 @@ static void settle(struct venue_market *self, struct feed_book *book, bool was_s
     l2_book_set_live(book->shown.book);
 }
 
-/* n units, or what was wrong with them. */
-static int take_units(struct venue_market *self, struct feed_book *book, int n)
+/* The units that were read, with the status of that: nothing of a malformed message is taken. */
+static int take_units(struct venue_market *self, struct feed_book *book, int status)
 {
-    bool was_stale = l2_book_state(book->shown.book) != BOOK_LIVE;
-    int status = n < 0 ? n : set_units(self, book->shown.book, (uint32_t)n);
+    bool was_stale = l2_book_state(book->shown.book) != BOOK_LIVE, readable = status == OK;
+    if (readable)
+        status = set_units(&self->units, book->shown.book);
     if (status == OK) {
         self->counters.applied++;
         settle(self, book, was_stale);
         return OK;
     }
-    if (n >= 0) {
+    if (readable) {
         l2_book_clear(book->shown.book, STALE_NO_SNAPSHOT);
         fail(self, status, "%s: a unit's digits fit no exponent", book->shown.inst.venue_symbol);
     }
@@ -329,17 +308,19 @@ static int take_units(struct venue_market *self, struct feed_book *book, int n)
 static int on_orderbook(struct venue_market *self, const struct frame *frame, const struct json_node *event)
 {
     uint64_t time_ms;
-    struct feed_book *book = book_of(self, member(self, event, "cd", "code"));
+    struct feed_book *book = book_of(self, upbit_member(self->json, event, "cd", "code"));
     if (!book)
         return E_SYNTAX;
     book->feeds |= UINT64_C(1) << frame->conn % 64;
-    if (json_u64(member(self, event, "tms", "timestamp"), &time_ms) != OK)
+    if (json_u64(upbit_member(self->json, event, "tms", "timestamp"), &time_ms) != OK)
         return take_units(
             self, book,
             fail(self, E_SYNTAX, "%s: timestamp: expected milliseconds", book->shown.inst.venue_symbol));
     if (time_ms < book->time_ms)
         return ignore(self);
-    int status = take_units(self, book, read_units(self, member(self, event, "obu", "orderbook_units")));
+    char *error = self->counters.last_error;
+    int status = units_read(&self->units, self->json, event, error, sizeof self->counters.last_error);
+    status = take_units(self, book, status);
     if (status != OK)
         return status;
     book->time_ms = time_ms;
@@ -352,13 +333,13 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
 {
     struct dec price, qty;
     uint64_t time_ms = 0;
-    struct feed_book *book = book_of(self, member(self, event, "cd", "code"));
+    struct feed_book *book = book_of(self, upbit_member(self->json, event, "cd", "code"));
     if (!book)
         return E_SYNTAX;
-    const struct json_node *taker = member(self, event, "ab", "ask_bid");
-    const struct json_node *id = member(self, event, "sid", "sequential_id");
-    if (json_dec(member(self, event, "tp", "trade_price"), &price) != OK ||
-        json_dec(member(self, event, "tv", "trade_volume"), &qty) != OK || !id ||
+    const struct json_node *taker = upbit_member(self->json, event, "ab", "ask_bid");
+    const struct json_node *id = upbit_member(self->json, event, "sid", "sequential_id");
+    if (json_dec(upbit_member(self->json, event, "tp", "trade_price"), &price) != OK ||
+        json_dec(upbit_member(self->json, event, "tv", "trade_volume"), &qty) != OK || !id ||
         (!json_is(taker, "ASK") && !json_is(taker, "BID")))
         return fail(self, E_SYNTAX, "%s: trade: expected price, volume, ask_bid, sequential_id",
                     book->shown.inst.venue_symbol);
@@ -368,7 +349,7 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
     trade.price_exp = price.exp;
     trade.qty = qty.m;
     trade.qty_exp = qty.exp;
-    if (json_u64(member(self, event, "ttms", "trade_timestamp"), &time_ms) == OK)
+    if (json_u64(upbit_member(self->json, event, "ttms", "trade_timestamp"), &time_ms) == OK)
         trade.venue_time = ms_to_ns(time_ms);
     snprintf(trade.trade_id, sizeof trade.trade_id, "%.*s", (int)id->len, id->text);
     memcpy(trade.symbol, book->shown.inst.symbol, sizeof trade.symbol);
@@ -382,7 +363,8 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
 /* Status and error objects, and types that are not asked for, have no meaning here. */
 static int on_object(struct venue_market *self, const struct frame *frame, const struct json_node *event)
 {
-    const struct json_node *type = event->kind == JSON_OBJECT ? member(self, event, "ty", "type") : NULL;
+    const struct json_node *type =
+        event->kind == JSON_OBJECT ? upbit_member(self->json, event, "ty", "type") : NULL;
     if (json_is(type, "orderbook"))
         return on_orderbook(self, frame, event);
     if (json_is(type, "trade"))
