@@ -1,4 +1,5 @@
 /* The feed's process: plays the run's market into books, and publishes them. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 enum { STEPS_PER_WAKEUP = 4096, PLAYING_VENUES_MAX = 64 };
 
 /* How long the first frame waits for the consumers that the run has. */
-#define START_WAIT_NS (10 * NS_PER_SEC)
+#define START_WAIT_NS  (10 * NS_PER_SEC)
+#define PACE_REPEAT_NS (100 * NS_PER_MS)
+#define SAVE_NS        (100 * NS_PER_MS)
 
 /* When the market of this run began; kept in a file, so that a feed that died rejoins it where it now is. */
 struct market_clock {
@@ -32,7 +35,8 @@ struct publisher {
     uint32_t expected; /* consumers that the run has */
     bool started, resumed, ended;
     int64_t ended_mono_ns;
-    uint64_t published, unsent, in_window;
+    uint64_t published, unsent;
+    int64_t paced_mono_ns, saved_mono_ns;
     struct now now; /* of the frame being played */
 };
 
@@ -145,37 +149,51 @@ static void step(struct publisher *p, struct now now)
     p->clock.reached_ns = p->now.market_ns;
 }
 
-static void end_window(struct publisher *p, bool last, struct now now)
+/* Says where the window ends; again while an answer is missing, for it may not have been heard. */
+static void send_pace(struct publisher *p, struct now now)
 {
     room(p);
     struct message *m = outbox_message(&p->s.outbox, MSG_PACE);
     (void)snprintf(m->env.stream, sizeof m->env.stream, "market");
     m->env.time_out = now.utc_ns;
-    m->pace.window = pacer_announce(&p->pacer, now);
+    m->pace.window = p->pacer.window;
     m->pace.market_time = p->clock.reached_ns;
-    m->pace.last = last;
+    m->pace.last = p->ended;
     outbox_add(&p->s.outbox, EFFECT_PUBLISH, m, PEER_NONE);
     service_flush(&p->s);
-    save_clock(p);
-    p->in_window = p->published;
+    p->paced_mono_ns = now.mono_ns;
+}
+
+/* Whether the window before is done by all who count. */
+static bool window_done(struct publisher *p, struct now now)
+{
+    uint32_t silent;
+    bool done = pacer_done(&p->pacer, now, &silent);
+    if (silent)
+        log_line(LOG_WARN, "consumer-silent", "left_out=%u window=%" PRIu64, silent, p->pacer.window);
+    if (!done && now.mono_ns - p->paced_mono_ns >= PACE_REPEAT_NS)
+        send_pace(p, now);
+    return done;
 }
 
 /* One window, every change published: at full speed no book is conflated away. */
 static void play_window(struct publisher *p, struct now now)
 {
-    uint32_t silent;
-    if (!pacer_done(&p->pacer, now, &silent))
+    if (!window_done(p, now))
         return;
-    if (silent)
-        log_line(LOG_WARN, "consumer-silent", "left_out=%u window=%lu", silent, p->pacer.window);
-    p->in_window = p->published;
+    uint64_t published_before = p->published;
     while (player_next_ns(p->player) != INT64_MAX &&
-           p->published - p->in_window < (uint64_t)p->s.config.feed.pace_window) {
+           p->published - published_before < (uint64_t)p->s.config.feed.pace_window) {
         step(p, now);
         publish_touched(p, p->now);
     }
     note_end(p, now);
-    end_window(p, p->ended, now);
+    (void)pacer_announce(&p->pacer, now);
+    send_pace(p, now);
+    if (now.mono_ns - p->saved_mono_ns >= SAVE_NS || p->ended) {
+        save_clock(p);
+        p->saved_mono_ns = now.mono_ns;
+    }
 }
 
 /* Everything due by the clock, each touched topic once. While it is behind by more than one wake-up's work it
