@@ -1,6 +1,10 @@
 /* Decimals from text: a grammar, and digits gathered into 64 bits. Texts of up to 19 digits, which is what
  * venues send, cannot overflow and are gathered without looking; longer ones are gathered with every step
- * checked. */
+ * checked. The plain form that nearly all prices and sizes have, digits with or without a point, goes before.
+ */
+#include <endian.h>
+#include <string.h>
+
 #include "lib/base/decimal.h"
 
 enum { UNCHECKED_DIGITS = 19 };
@@ -21,6 +25,76 @@ static bool is_digit(char c)
 {
     return (unsigned char)(c - '0') < 10;
 }
+
+/* ---- the plain form ---------------------------------------------------------------------------------- */
+
+/* Whole digits and `behind` behind the point, the last of which is not 0; a 0 behind the point stands for
+ * none. */
+static struct dec tight(uint64_t m, int behind)
+{
+    while (behind <= 0 && m != 0 && m % 10 == 0 && behind > -DEC_EXP_MAX) {
+        m /= 10;
+        behind--;
+    }
+    return (struct dec){.m = (int64_t)m, .exp = (int8_t)(m == 0 ? 0 : -behind)};
+}
+
+/* Eight digits at once, the first in the lowest byte: false when one is none. The zeros at their end are
+ * dropped, and *kept says how many digits are left. */
+static bool read_eight(const char *text, uint64_t *value, int *kept)
+{
+    uint64_t v;
+    memcpy(&v, text, sizeof v);
+    v = le64toh(v) ^ UINT64_C(0x3030303030303030); /* of a digit its value, of all else more than 9 */
+    if (((v | (v + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0)) != 0)
+        return false;
+    int zeros = v == 0 ? 8 : __builtin_clzll(v) / 8;
+    v = v == 0 ? 0 : v << (8 * zeros);
+    /* Neighbours join to pairs, pairs to fours, fours to the whole. */
+    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    *value = (v * 10000 + (v >> 32)) & UINT32_MAX;
+    *kept = 8 - zeros;
+    return true;
+}
+
+/* False: not of this form, which does not mean that it is no number. */
+static bool read_plain(const char *text, size_t len, struct dec *out)
+{
+    static const uint64_t powers[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    const char *p = text, *end = text + len;
+    uint64_t m = 0, eight;
+    int kept;
+    if (len == 0 || len >= UNCHECKED_DIGITS)
+        return false;
+    for (; p < end && is_digit(*p); p++)
+        m = m * 10 + (uint64_t)(*p - '0');
+    if (p == text || (*text == '0' && p - text > 1))
+        return false;
+    if (p == end) {
+        *out = tight(m, 0);
+        return true;
+    }
+    if (*p++ != '.' || p == end)
+        return false;
+    if (end - p == 8) {
+        if (!read_eight(p, &eight, &kept))
+            return false;
+        *out = tight(m * powers[kept] + eight, kept);
+        return true;
+    }
+    while (end[-1] == '0')
+        end--;
+    const char *behind = p;
+    for (; p < end && is_digit(*p); p++)
+        m = m * 10 + (uint64_t)(*p - '0');
+    if (p < end)
+        return false;
+    *out = tight(m, (int)(end - behind));
+    return true;
+}
+
+/* ---- any form ---------------------------------------------------------------------------------------- */
 
 static const char *skip_digits(const char *p, const char *end)
 {
@@ -118,6 +192,9 @@ static const char *read_exponent(const char *p, const char *end, int64_t *exp)
 
 int dec_parse(const char *text, size_t len, struct dec *out)
 {
+    if (read_plain(text, len, out)) {
+        return OK;
+    }
     const char *end = text + len;
     bool negative = len > 0 && *text == '-';
     struct parts parts;

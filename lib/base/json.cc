@@ -380,15 +380,26 @@ const struct json_node *json_after(const struct json *self, const struct json_no
     return node->next < parent->next ? self->nodes.get() + node->next : nullptr;
 }
 
+/* Keys are a letter or a few: a call that compares them would cost more than they do. No string of a document
+ * has a NUL in it, so that the comparison ends with the shorter of the two. */
+static bool is_key(const json_node *node, const char *key)
+{
+    for (uint32_t i = 0; i < node->len; i++) {
+        if (node->text[i] != key[i]) {
+            return false;
+        }
+    }
+    return key[node->len] == '\0';
+}
+
 const struct json_node *json_get(const struct json *self, const struct json_node *object, const char *key)
 {
     if (object == nullptr || object->kind != JSON_OBJECT) {
         return nullptr;
     }
     const json_node *nodes = self->nodes.get(), *at = object + 1;
-    size_t len = strlen(key);
     for (uint32_t i = 0; i < object->size; i++) {
-        if (at->len == len && memcmp(at->text, key, len) == 0) {
+        if (is_key(at, key)) {
             return at + 1;
         }
         at = nodes + at[1].next;
