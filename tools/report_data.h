@@ -1,4 +1,4 @@
-/* What the report of a run is made of. Read and summed up by report_read.c, held against each other by
+/* What the report of a run is made of. Kept by report_data.c, read and summed up by report_read.c, held against each other by
  * report_reconcile.c, shown by report_text.c and report_json.c. All sums are exact. */
 #ifndef SLUICE_TOOLS_REPORT_DATA_H
 #define SLUICE_TOOLS_REPORT_DATA_H
@@ -15,7 +15,8 @@ enum {
     VENUES_MAX = 64,
     COUNTS_MAX = 64,
     LINES_MAX = 40, /* of differences, and of notes */
-    LINE_MAX = 320
+    LINE_MAX = 320,
+    REPORT_KEY_MAX = 160
 };
 
 /* Fills of one instrument as one source tells of them. */
@@ -126,6 +127,17 @@ void report_write_text(const struct report *self, FILE *out);
 void report_write_json(const struct report *self, FILE *out);
 
 /* ---- shared by those who read -------------------------------------------------------------------------- */
+
+/* Index under three words; a negative status, and the report broken, when there is no room. */
+int report_intern(struct report *self, struct table *table, const char *a, const char *b, const char *c);
+
+/* Each is made when it is first asked for; NULL when there is no room. */
+struct route_report *report_route(struct report *self, const char *route);
+struct venue_report *report_venue(struct report *self, const char *venue);
+struct leg *report_leg(struct report *self, const char *route, const char *venue, const char *symbol);
+
+/* The report is broken when the sum does not fit. */
+void report_add(struct report *self, money *sum, money amount);
 
 void count_add(struct counts *counts, const char *name, uint64_t n);
 struct instrument_report *report_instrument(struct report *self, const char *venue, const char *symbol);

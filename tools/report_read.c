@@ -1,186 +1,12 @@
 /* Reads a run's database into a report. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 #include "tools/report_data.h"
 
-enum { KEY_MAX = 160, CLIENT_IDS_SPARE = 1024 };
-
-const char *const latency_names[LATENCIES] = {
-    "tick_to_feed_out",        "feed_out_to_strategy_in", "strategy_in_to_out",
-    "strategy_out_to_risk_in", "risk_in_to_out",          "risk_out_to_exec_in",
-    "exec_in_to_order_sent",   "order_sent_to_fill",      "tick_to_order"};
-
-/* ---- life -------------------------------------------------------------------------------------------- */
-
-struct report *report_new(void)
-{
-    struct report *r = calloc(1, sizeof *r);
-    if (!r)
-        return NULL;
-    r->leg_names = table_new(LEGS_MAX, KEY_MAX);
-    r->route_names = table_new(LEGS_MAX, KEY_MAX);
-    r->instrument_names = table_new(LEGS_MAX, KEY_MAX);
-    r->mark_names = table_new(LEGS_MAX, KEY_MAX);
-    r->legs = calloc(LEGS_MAX, sizeof *r->legs);
-    r->routes = calloc(LEGS_MAX, sizeof *r->routes);
-    r->instruments = calloc(LEGS_MAX, sizeof *r->instruments);
-    r->marks = calloc(LEGS_MAX, sizeof *r->marks);
-    if (!r->leg_names || !r->route_names || !r->instrument_names || !r->mark_names || !r->legs ||
-        !r->routes || !r->instruments || !r->marks)
-        report_destroy(&r);
-    return r;
-}
-
-void report_destroy(struct report **self)
-{
-    struct report *r = *self;
-    if (r) {
-        table_destroy(&r->leg_names);
-        table_destroy(&r->route_names);
-        table_destroy(&r->instrument_names);
-        table_destroy(&r->mark_names);
-        if (r->client_ids)
-            table_destroy(&r->client_ids);
-        free(r->legs);
-        free(r->routes);
-        free(r->instruments);
-        free(r->marks);
-        free(r);
-    }
-    *self = NULL;
-}
-
-/* ---- lists ------------------------------------------------------------------------------------------- */
-
-void count_add(struct counts *counts, const char *name, uint64_t n)
-{
-    uint32_t i = 0;
-    while (i < counts->n && strcmp(counts->at[i].name, name) != 0)
-        i++;
-    if (i == COUNTS_MAX)
-        return;
-    if (i == counts->n) {
-        (void)snprintf(counts->at[i].name, sizeof counts->at[i].name, "%s", name);
-        counts->n++;
-    }
-    counts->at[i].n += n;
-}
-
-static int intern(struct report *r, struct table *table, const char *a, const char *b, const char *c)
-{
-    char key[KEY_MAX + 1];
-    int len = snprintf(key, sizeof key, "%s %s %s", a, b, c);
-    int index = table_intern(table, key, (size_t)len);
-    r->broken = r->broken || index < 0;
-    return index;
-}
-
-struct instrument_report *report_instrument(struct report *r, const char *venue, const char *symbol)
-{
-    int index = intern(r, r->instrument_names, venue, symbol, "");
-    if (index < 0)
-        return NULL;
-    struct instrument_report *i = &r->instruments[index];
-    (void)text_set(i->venue, sizeof i->venue, venue);
-    (void)text_set(i->symbol, sizeof i->symbol, symbol);
-    return i;
-}
-
-static struct route_report *route_of(struct report *r, const char *route)
-{
-    int index = intern(r, r->route_names, route, "", "");
-    if (index < 0)
-        return NULL;
-    (void)text_set(r->routes[index].route, sizeof r->routes[index].route, route);
-    return &r->routes[index];
-}
-
-static struct venue_report *venue_of(struct report *r, const char *venue)
-{
-    uint32_t i = 0;
-    while (i < r->n_venues && strcmp(r->venues[i].venue, venue) != 0)
-        i++;
-    if (i == VENUES_MAX) {
-        r->broken = true;
-        return NULL;
-    }
-    if (i == r->n_venues) {
-        (void)text_set(r->venues[i].venue, sizeof r->venues[i].venue, venue);
-        r->n_venues++;
-    }
-    return &r->venues[i];
-}
-
-static struct leg *leg_of(struct report *r, const char *route, const char *venue, const char *symbol)
-{
-    int index = intern(r, r->leg_names, route, venue, symbol);
-    if (index < 0)
-        return NULL;
-    struct leg *leg = &r->legs[index];
-    (void)text_set(leg->route, sizeof leg->route, route);
-    (void)text_set(leg->venue, sizeof leg->venue, venue);
-    (void)text_set(leg->symbol, sizeof leg->symbol, symbol);
-    return leg;
-}
-
-__attribute__((format(printf, 3, 0))) static void add_line(char lines[LINES_MAX][LINE_MAX], uint32_t *n,
-                                                           const char *format, va_list args)
-{
-    char line[LINE_MAX];
-    (void)vsnprintf(line, sizeof line, format, args);
-    if (*n < LINES_MAX)
-        memcpy(lines[*n], line, sizeof line);
-    ++*n;
-}
-
-void report_difference(struct report *self, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    add_line(self->differences, &self->n_differences, format, args);
-    va_end(args);
-}
-
-void report_note(struct report *self, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    add_line(self->notes, &self->n_notes, format, args);
-    va_end(args);
-}
-
-/* ---- sums -------------------------------------------------------------------------------------------- */
-
-static void add(struct report *r, money *sum, money amount)
-{
-    r->broken = money_add(*sum, amount, sum) != OK || r->broken;
-}
-
-void sums_add(struct report *self, struct sums *sums, const struct told_fill *fill)
-{
-    char text[512], price[DEC_TEXT_MAX], qty[DEC_TEXT_MAX], fee[DEC_TEXT_MAX];
-    money base, notional, paid;
-    bool buy = strcmp(fill->side, "buy") == 0;
-    if (money_of(fill->qty, &base) != OK || money_product(fill->price, fill->qty, &notional) != OK ||
-        money_of(fill->fee, &paid) != OK) {
-        self->broken = true;
-        return;
-    }
-    add(self, &sums->qty, buy ? base : -base);
-    add(self, &sums->cash, buy ? -notional : notional);
-    add(self, &sums->fees, paid);
-    sums->fills++;
-    (void)dec_format(fill->price, price);
-    (void)dec_format(fill->qty, qty);
-    (void)dec_format(fill->fee, fee);
-    int len = snprintf(text, sizeof text, "%s %s %s %s %s %s %s", fill->trade_id, fill->client_id, fill->side,
-                       price, qty, fee, fill->fee_currency);
-    sums->digest += fnv1a(FNV_OFFSET, text, (size_t)len);
-}
+enum { CLIENT_IDS_SPARE = 1024 };
 
 /* ---- rows of the database ---------------------------------------------------------------------------- */
 
@@ -230,11 +56,11 @@ static void tell(struct report *r, struct result *to, money notional, money cash
         return;
     }
     r->broken = money_scale(notional, fx, ROUND_HALF_EVEN, &told) != OK || r->broken;
-    add(r, &to->volume_told, told);
+    report_add(r, &to->volume_told, told);
     r->broken = money_scale(cash, fx, ROUND_HALF_EVEN, &told) != OK || r->broken;
-    add(r, &to->cash_told, told);
+    report_add(r, &to->cash_told, told);
     r->broken = money_scale(fee, fx, ROUND_HALF_EVEN, &told) != OK || r->broken;
-    add(r, &to->fees_told, told);
+    report_add(r, &to->fees_told, told);
 }
 
 enum {
@@ -269,7 +95,7 @@ static int take_fill(void *ctx, int columns, const char *const *names, const cha
         !decimal(in, "fills.fx", v[F_FX], &fx))
         return refuse(in);
     struct instrument_report *instrument = report_instrument(r, v[F_VENUE], v[F_SYMBOL]);
-    struct leg *leg = leg_of(r, v[F_ROUTE], v[F_VENUE], v[F_SYMBOL]);
+    struct leg *leg = report_leg(r, v[F_ROUTE], v[F_VENUE], v[F_SYMBOL]);
     if (!instrument || !leg)
         return OK;
     (void)text_set(leg->quote, sizeof leg->quote, v[F_QUOTE]);
@@ -289,10 +115,10 @@ static int take_fill(void *ctx, int columns, const char *const *names, const cha
     bool buy = strcmp(fill.side, "buy") == 0;
     struct result *to = &leg->result;
     to->fills++;
-    add(r, &to->qty, buy ? base : -base);
-    add(r, &to->volume, notional);
-    add(r, &to->cash, buy ? -notional : notional);
-    add(r, &to->fees, fee);
+    report_add(r, &to->qty, buy ? base : -base);
+    report_add(r, &to->volume, notional);
+    report_add(r, &to->cash, buy ? -notional : notional);
+    report_add(r, &to->fees, fee);
     tell(r, to, notional, buy ? -notional : notional, fee, fx);
     return OK;
 }
@@ -300,7 +126,7 @@ static int take_fill(void *ctx, int columns, const char *const *names, const cha
 static int take_order(void *ctx, int columns, const char *const *names, const char *const *v)
 {
     struct report *r = ((struct reading *)ctx)->r;
-    struct leg *leg = leg_of(r, v[0], v[1], v[2]);
+    struct leg *leg = report_leg(r, v[0], v[1], v[2]);
     (void)columns, (void)names;
     r->orders++;
     count_add(&r->order_states, v[3], 1);
@@ -314,7 +140,7 @@ static int take_order(void *ctx, int columns, const char *const *names, const ch
 static int take_route(void *ctx, int columns, const char *const *names, const char *const *v)
 {
     struct report *r = ((struct reading *)ctx)->r;
-    struct route_report *route = route_of(r, v[0]);
+    struct route_report *route = report_route(r, v[0]);
     (void)columns, (void)names;
     if (!route)
         return OK;
@@ -335,7 +161,7 @@ static int take_holding(void *ctx, int columns, const char *const *names, const 
     if (!decimal(in, "route_states_legs.qty", v[2], &qty))
         return refuse(in);
     if (instrument && money_of(qty, &held) == OK)
-        add(in->r, &instrument->risk_qty, held);
+        report_add(in->r, &instrument->risk_qty, held);
     else
         in->r->broken = true;
     return OK;
@@ -377,7 +203,7 @@ static struct dec middle(const char *bid, const char *ask)
 static int take_mark(void *ctx, int columns, const char *const *names, const char *const *v)
 {
     struct report *r = ((struct reading *)ctx)->r;
-    int index = intern(r, r->mark_names, v[1], v[0], "");
+    int index = report_intern(r, r->mark_names, v[1], v[0], "");
     (void)columns, (void)names;
     if (index < 0)
         return OK;
@@ -413,7 +239,14 @@ static int take_client_count(void *ctx, int columns, const char *const *names, c
     return r->client_ids ? OK : E_FULL;
 }
 
-/* What is known last of an order or a route is its record at the highest position. */
+/* What is known last of an order or a route is its record at the highest position. Said by a window and not
+ * by a join, which a server without statistics of the tables would do in quadratic time. */
+#define BY_CLIENT "ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY pos DESC) AS nth"
+#define BY_ROUTE  "ROW_NUMBER() OVER (PARTITION BY route ORDER BY pos DESC) AS nth"
+#define HOPS                                                                                                 \
+    "hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in, hop_risk_out, hop_exec_in, "              \
+    "hop_exec_out, hop_exec_fill"
+
 static const struct {
     const char *sql;
     store_row_fn *take;
@@ -424,44 +257,37 @@ static const struct {
     {"SELECT venue, symbol, route, base, quote, side, price, qty, fee, fee_currency, fx, trade_id, client_id "
      "FROM fills WHERE run = $1 ORDER BY epoch, pos",
      take_fill},
-    {"SELECT o.route, o.venue, o.symbol, o.state, o.reason FROM orders o JOIN (SELECT client_id, MAX(pos) AS "
-     "pos FROM "
-     "orders WHERE run = $1 GROUP BY client_id) l ON o.client_id = l.client_id AND o.pos = l.pos WHERE o.run "
-     "= $1 "
-     "ORDER BY o.pos",
+    {"SELECT route, venue, symbol, state, reason FROM "
+     "(SELECT route, venue, symbol, state, reason, pos, " BY_CLIENT " FROM orders WHERE run = $1) o "
+     "WHERE nth = 1 ORDER BY pos",
      take_order},
-    {"SELECT s.route, s.round_trips, s.parked, s.busy FROM route_states s JOIN (SELECT route, MAX(pos) AS "
-     "pos FROM "
-     "route_states WHERE run = $1 GROUP BY route) l ON s.route = l.route AND s.pos = l.pos WHERE s.run = $1 "
-     "ORDER BY s.route",
+    {"SELECT route, round_trips, parked, busy FROM "
+     "(SELECT route, round_trips, parked, busy, " BY_ROUTE " FROM route_states WHERE run = $1) s "
+     "WHERE nth = 1 ORDER BY route",
      take_route},
-    {"SELECT g.venue, g.symbol, g.qty FROM route_states s JOIN (SELECT route, MAX(pos) AS pos FROM "
-     "route_states WHERE "
-     "run = $1 GROUP BY route) l ON s.route = l.route AND s.pos = l.pos JOIN route_states_legs g ON g.run = "
-     "s.run AND "
-     "g.stream = s.stream AND g.epoch = s.epoch AND g.pos = s.pos WHERE s.run = $1",
+    {"SELECT g.venue, g.symbol, g.qty FROM "
+     "(SELECT run, stream, epoch, pos, " BY_ROUTE " FROM route_states WHERE run = $1) s "
+     "JOIN route_states_legs g ON g.run = s.run AND g.stream = s.stream AND g.epoch = s.epoch "
+     "AND g.pos = s.pos "
+     "WHERE s.nth = 1",
      take_holding},
     {"SELECT verdict, reason, SUM(\"count\") FROM decisions WHERE run = $1 GROUP BY verdict, reason "
      "ORDER BY verdict, reason",
      take_decisions},
     /* A worker that never said goodbye is known by the evaluations its decisions tell of. */
-    {"SELECT MAX(n) FROM (SELECT who, incarnation, MAX(evaluations) AS n FROM sessions WHERE run = $1 AND "
-     "incarnation <> 0 GROUP BY who, incarnation UNION ALL SELECT worker, incarnation, SUM(n) FROM (SELECT "
-     "worker, "
-     "incarnation, route, MAX(evaluations) AS n FROM decisions WHERE run = $1 GROUP BY worker, incarnation, "
-     "route) r "
-     "GROUP BY worker, incarnation) w GROUP BY who, incarnation",
+    {"SELECT MAX(n) FROM "
+     "(SELECT who, incarnation, MAX(evaluations) AS n FROM sessions WHERE run = $1 AND incarnation <> 0 "
+     "GROUP BY who, incarnation "
+     "UNION ALL SELECT worker, incarnation, SUM(n) FROM "
+     "(SELECT worker, incarnation, route, MAX(evaluations) AS n FROM decisions WHERE run = $1 "
+     "GROUP BY worker, incarnation, route) r GROUP BY worker, incarnation) w "
+     "GROUP BY who, incarnation",
      take_evaluations},
     {"SELECT MAX(trace_recv_mono), MAX(hop_feed_out), MAX(hop_strategy_in), MAX(hop_strategy_out), "
-     "MAX(hop_risk_in), "
-     "MAX(hop_risk_out), MAX(hop_exec_in), MAX(hop_exec_out), MAX(hop_exec_fill) FROM (SELECT client_id, "
-     "attempt, "
-     "trace_recv_mono, hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in, hop_risk_out, "
-     "hop_exec_in, "
-     "hop_exec_out, hop_exec_fill FROM orders WHERE run = $1 UNION ALL SELECT client_id, NULL, "
-     "trace_recv_mono, "
-     "hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in, hop_risk_out, hop_exec_in, hop_exec_out, "
-     "hop_exec_fill FROM fills WHERE run = $1) t GROUP BY client_id HAVING MAX(attempt) = 0",
+     "MAX(hop_risk_in), MAX(hop_risk_out), MAX(hop_exec_in), MAX(hop_exec_out), MAX(hop_exec_fill) FROM "
+     "(SELECT client_id, attempt, trace_recv_mono, " HOPS " FROM orders WHERE run = $1 "
+     "UNION ALL SELECT client_id, NULL, trace_recv_mono, " HOPS " FROM fills WHERE run = $1) t "
+     "GROUP BY client_id HAVING MAX(attempt) = 0",
      take_stamps},
 };
 
@@ -469,7 +295,7 @@ static const struct {
 
 static const struct mark *mark_of(const struct report *r, const char *venue, const char *symbol)
 {
-    char key[KEY_MAX + 1];
+    char key[REPORT_KEY_MAX + 1];
     int len = snprintf(key, sizeof key, "%s %s ", venue, symbol);
     int index = table_find(r->mark_names, key, (size_t)len);
     return index < 0 || r->marks[index].mid.m == 0 ? NULL : &r->marks[index];
@@ -516,18 +342,18 @@ static void join(struct report *r, struct result *to, const struct result *from)
         count_add(&to->orders, from->orders.at[i].name, from->orders.at[i].n);
     to->fills += from->fills;
     to->without_fx += from->without_fx;
-    add(r, &to->volume_told, from->volume_told);
-    add(r, &to->cash_told, from->cash_told);
-    add(r, &to->fees_told, from->fees_told);
-    add(r, &to->value_told, from->value_told);
+    report_add(r, &to->volume_told, from->volume_told);
+    report_add(r, &to->cash_told, from->cash_told);
+    report_add(r, &to->fees_told, from->fees_told);
+    report_add(r, &to->value_told, from->value_told);
 }
 
 static void sum_up(struct report *r)
 {
     for (uint32_t i = 0; i < table_count(r->leg_names); i++) {
         struct leg *leg = &r->legs[i];
-        struct route_report *route = route_of(r, leg->route);
-        struct venue_report *venue = venue_of(r, leg->venue);
+        struct route_report *route = report_route(r, leg->route);
+        struct venue_report *venue = report_venue(r, leg->venue);
         mark_leg(r, leg);
         if (route)
             join(r, &route->result, &leg->result);
@@ -535,10 +361,10 @@ static void sum_up(struct report *r)
             join(r, &venue->result, &leg->result);
         r->fills += leg->result.fills;
         r->without_fx += leg->result.without_fx;
-        add(r, &r->volume, leg->result.volume_told);
-        add(r, &r->gross, leg->result.cash_told);
-        add(r, &r->gross, leg->result.value_told);
-        add(r, &r->fees, leg->result.fees_told);
+        report_add(r, &r->volume, leg->result.volume_told);
+        report_add(r, &r->gross, leg->result.cash_told);
+        report_add(r, &r->gross, leg->result.value_told);
+        report_add(r, &r->fees, leg->result.fees_told);
     }
     r->broken = money_sub(r->gross, r->fees, &r->net) != OK || r->broken;
 }

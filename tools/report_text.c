@@ -6,7 +6,7 @@
 
 #include "tools/report_data.h"
 
-enum { ROUTES_SHOWN = 10, AMOUNT_DIGITS = 4, AMOUNT_MAX = MONEY_TEXT_MAX };
+enum { ROUTES_SHOWN = 10, PARKED_SHOWN = 5, AMOUNT_DIGITS = 4, AMOUNT_MAX = MONEY_TEXT_MAX };
 
 /* Rounded for the eye; every sum is exact, and --json shows it. */
 static const char *amount(money v, char text[AMOUNT_MAX])
@@ -60,26 +60,36 @@ static void put_head(const struct report *r, FILE *out)
         (void)fprintf(out, "  note: %s\n", r->notes[i]);
 }
 
-static void put_residuals(const struct report *r, FILE *out)
+static void put_parked(const struct report *r, const struct route_report *route, FILE *out)
 {
     char qty[MONEY_TEXT_MAX], value[AMOUNT_MAX];
-    bool any = false;
-    for (uint32_t i = 0; i < table_count(r->route_names); i++) {
-        const struct route_report *route = &r->routes[i];
-        if (!route->parked)
+    (void)fprintf(out, "  !!!   %s\n", route->route);
+    for (uint32_t l = 0; l < table_count(r->leg_names); l++) {
+        const struct leg *leg = &r->legs[l];
+        if (strcmp(leg->route, route->route) != 0 || leg->result.qty == 0)
             continue;
-        (void)fprintf(out, "%s  !!! PARKED %s: a residual waits for a human\n", any ? "" : "\n",
-                      route->route);
-        any = true;
-        for (uint32_t l = 0; l < table_count(r->leg_names); l++) {
-            const struct leg *leg = &r->legs[l];
-            if (strcmp(leg->route, route->route) != 0 || leg->result.qty == 0)
-                continue;
-            (void)money_format(leg->result.qty, qty);
-            (void)fprintf(out, "  !!!   %s %s: %s, worth %s %s\n", leg->venue, leg->symbol, qty,
-                          leg->unmarked ? "?" : amount(leg->result.value, value), leg->quote);
-        }
+        (void)money_format(leg->result.qty, qty);
+        (void)fprintf(out, "  !!!     %s %s: %s, worth %s %s\n", leg->venue, leg->symbol, qty,
+                      leg->unmarked ? "?" : amount(leg->result.value, value), leg->quote);
     }
+}
+
+static void put_residuals(const struct report *r, FILE *out)
+{
+    uint32_t parked = 0, shown = 0;
+    for (uint32_t i = 0; i < table_count(r->route_names); i++)
+        parked += r->routes[i].parked;
+    if (parked == 0)
+        return;
+    (void)fprintf(out, "\n  !!! PARKED: %u routes have a residual that waits for a human\n", parked);
+    for (uint32_t i = 0; i < table_count(r->route_names) && shown < PARKED_SHOWN; i++) {
+        if (!r->routes[i].parked)
+            continue;
+        put_parked(r, &r->routes[i], out);
+        shown++;
+    }
+    if (parked > shown)
+        (void)fprintf(out, "  !!!   ... %u more\n", parked - shown);
 }
 
 static void put_result(FILE *out, const char *name, const struct result *x, const char *trips)
