@@ -75,6 +75,14 @@ struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum m
     return m;
 }
 
+static int write_out(struct outbox *o, const struct devices *d)
+{
+    int status = o->unwritten && d->write ? d->write(d->ctx) : OK;
+    if (status == OK)
+        o->unwritten = false;
+    return status;
+}
+
 /* An append that is buffered is counted, so that after a failed write nothing is appended twice. */
 static int write_appends(struct outbox *o, const struct devices *d)
 {
@@ -83,17 +91,16 @@ static int write_appends(struct outbox *o, const struct devices *d)
         if (e->kind != EFFECT_APPEND || !d->append)
             continue;
         int status = d->append(d->ctx, &o->messages[e->message]);
+        if (status == E_FULL && o->unwritten) { /* the buffer is: writing makes room */
+            status = write_out(o, d);
+            if (status == OK)
+                status = d->append(d->ctx, &o->messages[e->message]);
+        }
         if (status)
             return status;
         o->unwritten = true;
     }
-    if (o->unwritten && d->write) {
-        int status = d->write(d->ctx);
-        if (status)
-            return status;
-    }
-    o->unwritten = false;
-    return OK;
+    return write_out(o, d);
 }
 
 static int run_one(const struct effect *e, struct message *m, const struct devices *d)

@@ -9,6 +9,7 @@ static struct outbox out;
 static struct ledger_head head;
 static char did[256];    /* what the devices were asked to do, a letter each */
 static int write_status; /* what the next write answers */
+static int room;         /* appends that the buffer still takes; a write empties it */
 
 static void note(char letter)
 {
@@ -21,6 +22,9 @@ static int append(void *ctx, struct message *m)
 {
     (void)ctx;
     (void)m;
+    if (room == 0)
+        return E_FULL;
+    room--;
     note('a');
     return OK;
 }
@@ -29,6 +33,8 @@ static int write_all(void *ctx)
 {
     (void)ctx;
     note('w');
+    if (write_status == OK)
+        room = 2;
     return write_status;
 }
 
@@ -67,6 +73,7 @@ static void begin(void)
     head.epoch = 3;
     did[0] = '\0';
     write_status = OK;
+    room = 16;
 }
 
 static void end(void)
@@ -125,6 +132,19 @@ START_TEST(after_a_failed_write_nothing_is_published_and_nothing_appended_twice)
 }
 END_TEST
 
+START_TEST(a_full_buffer_is_written_and_the_record_that_found_no_room_follows)
+{
+    room = 2;
+    for (int i = 0; i < 3; i++)
+        record();
+    write_status = E_IO;
+    ck_assert_int_eq(effects_run(&out, &devices), E_IO);
+    write_status = OK;
+    ck_assert_int_eq(effects_run(&out, &devices), OK);
+    ck_assert_str_eq(did, "aawwawppp");
+}
+END_TEST
+
 START_TEST(what_a_peer_does_not_take_does_not_hold_up_the_rest)
 {
     struct message *m = outbox_message(&out, MSG_ORDER);
@@ -159,6 +179,7 @@ int main(void)
     tcase_add_test(promises, a_sync_stands_between_the_write_and_the_sending);
     tcase_add_test(promises, records_take_contiguous_positions_of_their_epoch);
     tcase_add_test(promises, after_a_failed_write_nothing_is_published_and_nothing_appended_twice);
+    tcase_add_test(promises, a_full_buffer_is_written_and_the_record_that_found_no_room_follows);
     tcase_add_test(promises, what_a_peer_does_not_take_does_not_hold_up_the_rest);
     tcase_add_test(promises, an_overflow_is_counted_and_overwrites_nothing);
     suite_add_tcase(suite, promises);
