@@ -135,11 +135,13 @@ static void on_replayed(struct ledger_reader *self, struct now now)
 
 static void ask(struct ledger_reader *self, struct now now)
 {
+    struct replay wanted;
+    if (!follower_wants(&self->follower, now, RETRY_NS, CREDIT, &wanted))
+        return;
     struct message m;
     message_init(&m, MSG_REPLAY);
     memcpy(m.env.stream, self->follower.stream, sizeof m.env.stream);
-    if (!follower_wants(&self->follower, now, RETRY_NS, CREDIT, &m.replay))
-        return;
+    m.replay = wanted;
     size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
     (void)socket_send(self->replay, self->bytes, len, false);
 }
@@ -182,7 +184,7 @@ int ledger_reader_drain(void *reader, struct now now, int bound)
     struct ledger_reader *self = reader;
     ask(self, now);
     int taken = drain_replay(self, now, bound);
-    taken += drain_live(self, now, bound);
+    taken += drain_live(self, now, bound - taken);
     ask(self, now);
     return taken;
 }

@@ -1,12 +1,12 @@
 #include "lib/runtime/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -48,6 +48,46 @@ void *service_socket(struct service *s, enum socket_role role, const char *servi
 /* ---- control --------------------------------------------------------------------------------------------
  */
 
+static uint64_t dropped(const struct drops *drops)
+{
+    uint64_t sum = 0;
+    for (int why = 0; why < DROP_COUNT; why++)
+        sum += drops->count[why];
+    return sum;
+}
+
+static void report_status(struct service *s, struct reply *reply)
+{
+    status_metric(reply, "pid", getpid());
+    status_metric(reply, "wakeups", (int64_t)s->wakeups);
+    status_metric(reply, "market_messages", (int64_t)s->market_messages);
+    status_metric(reply, "market_lost", s->view ? (int64_t)view_lost(s->view) : 0);
+    status_metric(reply, "market_time_ns", s->view ? view_market_time(s->view) : 0);
+    status_metric(reply, "messages_dropped", (int64_t)dropped(&s->drops));
+    status_metric(reply, "outbox_overflows", (int64_t)s->outbox.overflows);
+    status_metric(reply, "blocked", s->blocked);
+    status_metric(reply, "current", service_current(s));
+    if (s->on_status)
+        s->on_status(s, reply);
+}
+
+/* While blocked nothing is taken on but the stop, and nothing is called done: it is not written. */
+static void obey(struct service *s, const struct request *request, struct reply *reply, struct now now)
+{
+    if (service_ready(s) || request->verb == VERB_STOP) {
+        if (s->on_control)
+            reply->code = s->on_control(s, request, now);
+        else if (request->verb == VERB_STOP)
+            loop_stop(s->loop);
+        else
+            reply->code = CONTROL_UNKNOWN_VERB;
+    }
+    if (s->blocked) {
+        reply->code = CONTROL_REFUSED;
+        (void)text_set(reply->text, sizeof reply->text, "blocked: what is decided cannot be written");
+    }
+}
+
 static void answer_request(struct service *s, const void *identity, size_t identity_len,
                            const struct request *request, struct now now)
 {
@@ -58,23 +98,10 @@ static void answer_request(struct service *s, const void *identity, size_t ident
     m.reply.id = request->id;
     (void)text_set(m.reply.service, sizeof m.reply.service, s->name);
     m.reply.code = CONTROL_DONE;
-    if (request->verb == VERB_STATUS) {
-        status_metric(&m.reply, "pid", getpid());
-        status_metric(&m.reply, "wakeups", (int64_t)s->wakeups);
-        status_metric(&m.reply, "market_messages", (int64_t)s->market_messages);
-        status_metric(&m.reply, "market_lost", s->view ? (int64_t)view_lost(s->view) : 0);
-        status_metric(&m.reply, "market_time_ns", s->view ? view_market_time(s->view) : 0);
-        status_metric(&m.reply, "blocked", s->blocked);
-        status_metric(&m.reply, "current", service_current(s));
-        if (s->on_status)
-            s->on_status(s, &m.reply);
-    } else if (s->on_control) {
-        m.reply.code = s->on_control(s, request, now);
-    } else if (request->verb == VERB_STOP) {
-        loop_stop(s->loop);
-    } else {
-        m.reply.code = CONTROL_UNKNOWN_VERB;
-    }
+    if (request->verb == VERB_STATUS)
+        report_status(s, &m.reply);
+    else
+        obey(s, request, &m.reply, now);
     size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
     if (socket_send(s->control, identity, identity_len, true) == OK)
         (void)socket_send(s->control, s->bytes, len, false);
@@ -201,6 +228,13 @@ void service_flush(struct service *s)
     loop_hold(s->loop, s->blocked);
 }
 
+bool service_ready(struct service *s)
+{
+    if (!s->blocked && !outbox_has_room(&s->outbox))
+        service_flush(s);
+    return !s->blocked;
+}
+
 /* ---- market data ------------------------------------------------------------------------------------------
  */
 
@@ -212,18 +246,15 @@ static void take_market(struct service *s, const struct message *m, struct now n
         return;
     }
     int index = view_apply(s->view, m, now);
-    if (s->on_market && index >= 0) {
-        if (!outbox_has_room(&s->outbox))
-            service_flush(s);
+    if (s->on_market && index >= 0)
         s->on_market(s, index, m, service_now(s, now));
-    }
 }
 
 static int drain_market(void *ctx, struct now now, int bound)
 {
     struct service *s = ctx;
     int taken = 0;
-    while (taken < bound && !s->blocked && inbox_take(&s->inbox, s->market) == OK) {
+    while (taken < bound && service_ready(s) && inbox_take(&s->inbox, s->market) == OK) {
         taken++;
         if (!s->inbox.more || inbox_take(&s->inbox, s->market) != OK)
             continue;
@@ -270,24 +301,24 @@ void service_market(struct service *s, const char *const *kinds, bool wakes)
         (void)loop_timer(s->loop, MARKET_DRAIN_NS, nothing, NULL);
 }
 
-/* Tells the feed which window is done, once everything of it is. */
+/* Tells the feed which window is done, once everything of it is; until then again and again that this service
+ * is alive, so that it is waited for. */
 static void answer_pace(struct service *s, struct now now)
 {
-    bool repeat = now.mono_ns - s->paced_mono_ns > PACE_REPEAT_NS;
-    if (s->window == s->window_answered && !repeat)
-        return;
-    if (s->window != s->window_answered && s->quiet && !s->quiet(s) && !repeat)
+    bool done = !s->blocked && service_current(s) && (!s->quiet || s->quiet(s));
+    uint64_t window = done ? s->window : s->window_answered;
+    if (window == s->window_answered && now.mono_ns - s->paced_mono_ns < PACE_REPEAT_NS)
         return;
     struct message m;
     message_init(&m, MSG_REQUEST);
     (void)text_set(m.env.stream, sizeof m.env.stream, s->name);
-    m.request.id = s->window;
+    m.request.id = window;
     m.request.verb = VERB_PACED;
-    m.request.number = s->window;
+    m.request.number = window;
     (void)text_set(m.request.arg, sizeof m.request.arg, s->name);
     size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
     if (socket_send(s->pace, s->bytes, len, false) == OK) {
-        s->window_answered = s->window;
+        s->window_answered = window;
         s->paced_mono_ns = now.mono_ns;
     }
     while (inbox_take(&s->inbox, s->pace) == OK)
@@ -297,16 +328,29 @@ static void answer_pace(struct service *s, struct now now)
 /* ---- ledgers ----------------------------------------------------------------------------------------------
  */
 
+static int drain_followed(void *ctx, struct now now, int bound)
+{
+    struct followed *f = ctx;
+    int taken = 0, got = 1;
+    while (taken < bound && got > 0 && service_ready(f->service))
+        taken += got = ledger_reader_drain(f->reader, now, 1);
+    return taken;
+}
+
 void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint64_t pos,
                     void (*apply)(void *service, const struct message *m, struct now now))
 {
     char error[LEDGER_ERROR_MAX];
     struct ledger_reader *reader;
+    if (s->n_follows == SERVICE_FOLLOWS_MAX)
+        fail(s, EXIT_CODE_FAILED, "too many ledgers to follow");
     if (ledger_reader_open(ledger, s->zmq, epoch, pos, apply, s, &reader, error) != OK)
         fail(s, EXIT_CODE_FAILED, error);
+    struct followed *f = &s->followed[s->n_follows];
+    *f = (struct followed){s, reader};
     s->follows[s->n_follows++] = reader;
-    (void)loop_source(s->loop, ledger_reader_replay_socket(reader), 0, true, ledger_reader_drain, reader);
-    (void)loop_source(s->loop, ledger_reader_live_socket(reader), 0, true, ledger_reader_drain, reader);
+    (void)loop_source(s->loop, ledger_reader_replay_socket(reader), 0, true, drain_followed, f);
+    (void)loop_source(s->loop, ledger_reader_live_socket(reader), 0, true, drain_followed, f);
     (void)loop_timer(s->loop, 100 * NS_PER_MS, nothing, NULL);
 }
 
@@ -323,23 +367,34 @@ struct ledger *service_ledger(struct service *s, const char *name, ledger_record
     return ledger;
 }
 
+/* A renamed file is safe once its directory is on disk. */
+static bool sync_directory(void)
+{
+    int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return synced;
+}
+
 uint64_t epoch_next(const char *path)
 {
     uint64_t epoch = 0;
     char next[80];
     FILE *f = fopen(path, "re");
     if (f) {
-        if (fscanf(f, "%20lu", &epoch) != 1)
-            epoch = 0;
+        bool read = fscanf(f, "%20" SCNu64, &epoch) == 1;
         (void)fclose(f);
+        if (!read) /* to begin again at 1 would go back behind what subscribers have seen */
+            return 0;
     }
     (void)snprintf(next, sizeof next, "%.70s.next", path);
     f = fopen(next, "we");
     if (!f)
         return 0;
-    bool written = fprintf(f, "%lu\n", epoch + 1) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    bool written = fprintf(f, "%" PRIu64 "\n", epoch + 1) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
     written = fclose(f) == 0 && written;
-    return written && rename(next, path) == 0 ? epoch + 1 : 0;
+    return written && rename(next, path) == 0 && sync_directory() ? epoch + 1 : 0;
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------
@@ -347,7 +402,8 @@ uint64_t epoch_next(const char *path)
 
 void service_stop_when_stored(struct service *s)
 {
-    s->stop_until_mono_ns = clock_mono_ns() + STOP_WAIT_NS;
+    if (s->stop_until_mono_ns == 0) /* a repeated request does not make it later */
+        s->stop_until_mono_ns = clock_mono_ns() + STOP_WAIT_NS;
 }
 
 static void stop_if_stored(struct service *s, struct now now)
@@ -356,7 +412,8 @@ static void stop_if_stored(struct service *s, struct now now)
     if (!stored && now.mono_ns < s->stop_until_mono_ns)
         return;
     if (!stored)
-        log_line(LOG_WARN, "not-stored", "stored=%lu head=%lu what=\"the recorder will catch up from the journal\"",
+        log_line(LOG_WARN, "not-stored",
+                 "stored=%" PRIu64 " head=%" PRIu64 " what=\"the recorder will catch up from the journal\"",
                  ledger_stored_pos(s->ledger), ledger_head_pos(s->ledger));
     loop_stop(s->loop);
 }
@@ -368,10 +425,10 @@ static void tail(void *ctx, struct now now)
     now = service_now(s, now);
     if (s->view)
         (void)view_watch(s->view, now);
-    if (!s->blocked && s->on_time)
+    if (service_ready(s) && s->on_time)
         s->on_time(s, now);
     service_flush(s);
-    if (s->pace && !s->blocked)
+    if (s->pace)
         answer_pace(s, now);
     /* What comes live while a reader still catches up must wait, so it must not wake. */
     for (int i = 0; i < s->n_follows; i++)
@@ -387,7 +444,8 @@ int service_run(struct service *s)
     loop_tail(s->loop, tail, s);
     loop_run(s->loop);
     service_flush(s);
-    log_line(LOG_INFO, "stopped", "wakeups=%lu market_messages=%lu", s->wakeups, s->market_messages);
+    log_line(LOG_INFO, "stopped", "wakeups=%" PRIu64 " market_messages=%" PRIu64, s->wakeups,
+             s->market_messages);
     for (int i = 0; i < s->n_follows; i++)
         ledger_reader_close(&s->follows[i]);
     if (s->ledger)

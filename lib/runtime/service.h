@@ -34,6 +34,7 @@ struct service {
     /* Optional; each gets now with market time filled in. */
     void (*on_market)(struct service *s, int index, const struct message *m, struct now now);
     void (*on_time)(struct service *s, struct now now);  /* every wake-up, after all inputs */
+    /* Not asked while blocked, but for VERB_STOP: an answer would promise what is not written. */
     enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);
     void (*on_status)(struct service *s, struct reply *reply);
     bool (*quiet)(struct service *s);   /* the paced replay may go on; NULL = always */
@@ -45,6 +46,10 @@ struct service {
     int n_follows;
 
     /* ---- inside ---- */
+    struct followed {
+        struct service *service;
+        struct ledger_reader *reader;
+    } followed[SERVICE_FOLLOWS_MAX]; /* what the loop hands back to drain a ledger */
     void *market, *control, *pace;
     void *sockets[SERVICE_SOCKETS_MAX]; /* all that service_socket opened */
     int n_sockets;
@@ -89,8 +94,12 @@ struct ledger *service_ledger(struct service *s, const char *name, ledger_record
 /* Runs until stopped; then closes everything but the core. Returns the exit code. */
 int service_run(struct service *s);
 
-/* Does what the outbox holds now; called before each input that might not find room, and by the loop. */
+/* Does what the outbox holds now. */
 void service_flush(struct service *s);
+
+/* One more input may be taken: it will find room in the outbox. false: what is there cannot be done now, so the
+ * input stays where it is. To be asked before each input. */
+bool service_ready(struct service *s);
 
 /* now with market time filled in from the view. */
 struct now service_now(const struct service *s, struct now now);
@@ -104,7 +113,8 @@ void service_stop_when_stored(struct service *s);
 /* Hash of the program's own build id, as the linker wrote it: equal only for the same build. */
 uint64_t build_id(void);
 
-/* An epoch for a publisher without a journal: one more than the one stored in the file, synced before return. */
-uint64_t epoch_next(const char *path); /* 0: the file cannot be written */
+/* An epoch for a publisher without a journal: one more than the one stored in the file of the working directory,
+ * synced before return. 0: the file cannot be read or written. */
+uint64_t epoch_next(const char *path);
 
 #endif

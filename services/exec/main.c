@@ -52,10 +52,8 @@ static int publish(void *ctx, struct message *m)
 static void on_report(void *ctx, const struct order_report *report)
 {
     struct hand *hand = ctx;
-    if (!outbox_has_room(&hand->s.outbox))
-        service_flush(&hand->s);
     /* A report that finds no room is not lost: the core asks for orders that it hears nothing of. */
-    if (outbox_has_room(&hand->s.outbox))
+    if (service_ready(&hand->s))
         exec_on_report(hand->core, report, hand->now, &hand->s.outbox);
 }
 
@@ -96,8 +94,6 @@ static void recover(void *ctx, const struct message *record)
 static void on_risk(void *ctx, const struct message *m, struct now now)
 {
     struct hand *hand = ctx;
-    if (!outbox_has_room(&hand->s.outbox))
-        service_flush(&hand->s);
     message_copy(&hand->taken, m);
     if (m->env.trace.recv_mono)
         hand->taken.env.trace.hop[HOP_EXEC_IN] = now.mono_ns;

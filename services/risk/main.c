@@ -44,8 +44,6 @@ static void recover(void *ctx, const struct message *record)
 static void on_exec(void *ctx, const struct message *m, struct now now)
 {
     struct gate *gate = ctx;
-    if (!outbox_has_room(&gate->s.outbox))
-        service_flush(&gate->s);
     risk_on_exec(gate->core, m, service_now(&gate->s, now), &gate->s.outbox);
 }
 
@@ -62,14 +60,12 @@ static int drain_intents(void *ctx, struct now now, int bound)
     struct service *s = &gate->s;
     int taken = 0;
     now = service_now(s, now);
-    while (taken < bound && !s->blocked && inbox_take(&gate->inbox, gate->intents) == OK) {
+    while (taken < bound && service_ready(s) && inbox_take(&gate->inbox, gate->intents) == OK) {
         bool read = codec_decode(s->decoder, gate->inbox.bytes, gate->inbox.len, &gate->message, &s->drops);
         inbox_skip(&gate->inbox, gate->intents);
         taken++;
         if (!read)
             continue;
-        if (!outbox_has_room(&s->outbox))
-            service_flush(s);
         gate->message.env.trace.hop[HOP_RISK_IN] = now.mono_ns;
         risk_on_command(gate->core, &gate->message, now, &s->outbox);
     }
