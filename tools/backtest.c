@@ -68,7 +68,8 @@ struct backtest {
     FILE *paper_log;
     struct order questions[64];
     uint32_t n_questions;
-    int64_t first_ns, beat_ns, shown_mono_ns, timer_ns;
+    int64_t first_ns, beat_ns, timer_ns;
+    int64_t started_mono_ns, shown_mono_ns;
     uint64_t events;
 };
 
@@ -177,6 +178,8 @@ static void arm_timer(void *ctx, int64_t market_ns)
 static void on_report(void *ctx, const struct order_report *report)
 {
     struct backtest *b = ctx;
+    if (!outbox_has_room(&b->from_exec))
+        (void)effects_run(&b->from_exec, &b->exec_devices);
     exec_on_report(b->exec, report, b->now, &b->from_exec);
 }
 
@@ -284,8 +287,13 @@ static void show_progress(struct backtest *b, bool terminal)
     if (!terminal || mono_ns - b->shown_mono_ns < PROGRESS_NS)
         return;
     b->shown_mono_ns = mono_ns;
-    (void)fprintf(stderr, "\r%5.1f %%  %ld s of market time, %lu messages ", player_progress(b->player) * 100,
-                  (b->now.market_ns - b->first_ns) / NS_PER_SEC, b->events);
+    double seconds = (double)(mono_ns - b->started_mono_ns) / (double)NS_PER_SEC;
+    double market_s = (double)(b->now.market_ns - b->first_ns) / (double)NS_PER_SEC;
+    double done = player_progress(b->player);
+    if (b->limits.seconds && market_s / (double)b->limits.seconds > done)
+        done = market_s / (double)b->limits.seconds;
+    (void)fprintf(stderr, "\r%5.1f %%  %.0f s of market time  %.0f messages/s  %.0f s left   ", done * 100,
+                  market_s, (double)b->events / seconds, done > 0 ? seconds * (1 - done) / done : 0.0);
 }
 
 /* Due orders and timers between two changes of the market see the book as it stood. */
@@ -309,6 +317,7 @@ static int play(struct backtest *b)
     bool terminal = isatty(STDERR_FILENO) == 1;
     int status = OK;
     b->first_ns = player_next_ns(b->player);
+    b->started_mono_ns = clock_mono_ns();
     for (int64_t next_ns = b->first_ns; status == OK && !over(b, next_ns);
          next_ns = player_next_ns(b->player)) {
         status = play_until(b, next_ns);

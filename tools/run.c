@@ -1,4 +1,5 @@
 /* `sluice run`: the whole pipeline on one host, supervised. */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,16 @@ static int64_t rate(int64_t now, int64_t *before, int64_t elapsed_ns)
     return per_s;
 }
 
+/* -1: it runs until somebody stops it. */
+static int64_t seconds_left(const struct running *run, int64_t seconds)
+{
+    int64_t permille = figure(run, "feed", "progress_permille"); /* 0 when the market never ends */
+    int64_t by_replay = permille > 0 ? seconds * (1000 - permille) / permille : INT64_MAX;
+    int64_t by_limit = run->limits.seconds ? run->limits.seconds - seconds : INT64_MAX;
+    int64_t left = by_replay < by_limit ? by_replay : by_limit;
+    return left == INT64_MAX ? -1 : left;
+}
+
 static void show_status(struct running *run, int64_t mono_ns)
 {
     char line[512], away[96] = "";
@@ -152,10 +163,9 @@ static void show_status(struct running *run, int64_t mono_ns)
         figure(run, "exec", "tick_to_order_p99_ns") / 1000);
     if (*away)
         n += snprintf(line + n, sizeof line - (size_t)n, " | no answer:%s", away);
-    int64_t permille = figure(run, "feed", "progress_permille");
-    if (run->terminal && permille > 0)
-        (void)snprintf(line + n, sizeof line - (size_t)n, " | %ld %%, %ld s left", permille / 10,
-                       seconds * (1000 - permille) / permille);
+    int64_t left_s = seconds_left(run, seconds);
+    if (run->terminal && left_s >= 0)
+        (void)snprintf(line + n, sizeof line - (size_t)n, " | %" PRId64 " s left", left_s);
     printf("%s\n", line);
     (void)fflush(stdout);
 }
