@@ -1,15 +1,9 @@
-/* A full-depth order book: two sorted arrays of mantissas. */
+/* A full-depth order book: two ladders of mantissas. */
 #include "lib/market/l2_book.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* One side, worst price first and best price last: what changes most moves least. */
-struct ladder {
-    struct level *at;
-    uint32_t n;
-    uint32_t cap;
-};
+#include "lib/market/ladder.h"
 
 /* An exponent shared by all values of one kind in the book. */
 struct scale {
@@ -24,6 +18,8 @@ struct fit {
 };
 
 enum value { PRICE, QTY };
+
+enum { L2_TOP_MAX = sizeof((struct book *)0)->bids / sizeof(struct level) };
 
 struct l2_book {
     struct ladder bids;
@@ -68,17 +64,27 @@ void l2_book_destroy(struct l2_book **self)
 {
     if (!*self)
         return;
-    free((*self)->bids.at);
-    free((*self)->asks.at);
+    ladder_free(&(*self)->bids);
+    ladder_free(&(*self)->asks);
     free(*self);
     *self = NULL;
 }
 
 /* ---- exponents -------------------------------------------------------------------------------------- */
 
-static int64_t *value_of(struct level *level, enum value value)
+static int64_t *value_of(struct rung *rung, enum value value)
 {
-    return value == PRICE ? &level->price : &level->qty;
+    return value == PRICE ? &rung->rank : &rung->qty;
+}
+
+static int64_t rank_of(enum side side, int64_t price)
+{
+    return side == SIDE_BUY ? price : -price;
+}
+
+static struct level level_of(enum side side, struct rung rung)
+{
+    return (struct level){.price = rank_of(side, rung.rank), .qty = rung.qty};
 }
 
 /* v's mantissa at exponent exp; false when it does not fit there exactly. The fast way for the usual
@@ -100,6 +106,20 @@ static int tight_exp(int64_t mantissa, int exp)
     return exp;
 }
 
+static void coarsest_of(struct block *block, enum value value, int exp, int *coarse, int64_t *greatest)
+{
+    for (uint32_t i = 0; i < block->n; i++) {
+        int64_t m = *value_of(&block->at[i], value);
+        if (m < 0)
+            m = -m;
+        int e = tight_exp(m, exp);
+        if (e < *coarse)
+            *coarse = e;
+        if (m > *greatest)
+            *greatest = m;
+    }
+}
+
 /* The coarsest exponent that loses no digit of any held value, and the greatest mantissa held. */
 static int coarsest(struct l2_book *self, enum value value, int exp, int64_t *greatest)
 {
@@ -107,14 +127,8 @@ static int coarsest(struct l2_book *self, enum value value, int exp, int64_t *gr
     struct ladder *sides[2] = {&self->bids, &self->asks};
     *greatest = 0;
     for (int s = 0; s < 2; s++) {
-        for (uint32_t i = 0; i < sides[s]->n; i++) {
-            int64_t m = *value_of(&sides[s]->at[i], value);
-            int e = tight_exp(m, exp);
-            if (e < coarse)
-                coarse = e;
-            if (m > *greatest)
-                *greatest = m;
-        }
+        for (uint32_t b = 0; b < sides[s]->n_blocks; b++)
+            coarsest_of(sides[s]->blocks[b], value, exp, &coarse, greatest);
     }
     return coarse;
 }
@@ -161,11 +175,17 @@ static void rescale(struct l2_book *self, enum value value, int exp)
 {
     struct scale *scale = value == PRICE ? &self->price : &self->qty;
     struct ladder *sides[2] = {&self->bids, &self->asks};
-    for (int s = 0; s < 2 && scale->known && scale->exp != exp; s++) {
-        for (uint32_t i = 0; i < sides[s]->n; i++) {
-            int64_t *m = value_of(&sides[s]->at[i], value);
-            mantissa_at((struct dec){*m, (int8_t)scale->exp}, exp, m);
+    if (scale->known && scale->exp == exp)
+        return;
+    for (int s = 0; s < 2 && scale->known; s++) {
+        for (uint32_t b = 0; b < sides[s]->n_blocks; b++) {
+            struct block *block = sides[s]->blocks[b];
+            for (uint32_t i = 0; i < block->n; i++) {
+                int64_t *m = value_of(&block->at[i], value);
+                mantissa_at((struct dec){*m, (int8_t)scale->exp}, exp, m);
+            }
         }
+        ladder_ranks_changed(sides[s]);
     }
     scale->exp = exp;
     scale->known = true;
@@ -210,8 +230,8 @@ int l2_book_qty_exp(const struct l2_book *self)
 
 void l2_book_clear(struct l2_book *self, enum stale_reason reason)
 {
-    self->bids.n = 0;
-    self->asks.n = 0;
+    ladder_clear(&self->bids);
+    ladder_clear(&self->asks);
     l2_book_set_stale(self, reason);
 }
 
@@ -239,96 +259,29 @@ enum stale_reason l2_book_reason(const struct l2_book *self)
 
 /* ---- levels ----------------------------------------------------------------------------------------- */
 
-static bool worse(enum side side, int64_t a, int64_t b)
-{
-    return side == SIDE_BUY ? a < b : a > b;
-}
-
-/* Index of the first level that is not worse than price: where it is, or where it belongs. Looks from the
- * best price outwards in doubling steps, then halves the last step. */
-static uint32_t place(const struct ladder *ladder, enum side side, int64_t price)
-{
-    uint32_t hi = ladder->n, step = 1;
-    while (step <= hi && !worse(side, ladder->at[hi - step].price, price)) {
-        hi -= step;
-        step *= 2;
-    }
-    uint32_t lo = step <= hi ? hi - step + 1 : 0;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (worse(side, ladder->at[mid].price, price))
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static int make_room(struct ladder *ladder)
-{
-    if (ladder->n < ladder->cap)
-        return OK;
-    if (ladder->n >= L2_LEVELS_MAX)
-        return E_FULL;
-    uint32_t cap = ladder->cap ? ladder->cap * 2 : 64;
-    struct level *at = realloc(ladder->at, cap * sizeof *at);
-    if (!at)
-        return E_FULL;
-    ladder->at = at;
-    ladder->cap = cap;
-    return OK;
-}
-
-static int remove_level(struct ladder *ladder, enum side side, const struct scale *scale, struct dec price)
-{
-    int64_t m;
-    if (!scale->known || !mantissa_at(price, scale->exp, &m))
-        return OK; /* no level held can have such a price */
-    uint32_t i = place(ladder, side, m);
-    if (i < ladder->n && ladder->at[i].price == m) {
-        ladder->n--;
-        memmove(&ladder->at[i], &ladder->at[i + 1], (ladder->n - i) * sizeof ladder->at[0]);
-    }
-    return OK;
-}
-
 int l2_book_set(struct l2_book *self, enum side side, struct dec price, struct dec qty)
 {
     struct ladder *ladder = side == SIDE_BUY ? &self->bids : &self->asks;
+    struct fit p, q;
     if (price.m <= 0 || qty.m < 0)
         return E_RANGE;
-    if (qty.m == 0)
-        return remove_level(ladder, side, &self->price, price);
-
-    struct fit p, q;
+    if (qty.m == 0) {
+        /* A price that does not fit is of no level that is held. */
+        if (self->price.known && mantissa_at(price, self->price.exp, &p.mantissa))
+            ladder_remove(ladder, rank_of(side, p.mantissa));
+        return OK;
+    }
     int status = find_fit(self, PRICE, price, &p);
     if (status == OK)
         status = find_fit(self, QTY, qty, &q);
     if (status != OK)
         return status;
-
-    /* A price that changes the exponent is new: it had no place at the old one. */
-    uint32_t i = 0;
-    bool held = false;
-    if (p.exp == self->price.exp) {
-        i = place(ladder, side, p.mantissa);
-        held = i < ladder->n && ladder->at[i].price == p.mantissa;
-    }
-    if (!held && make_room(ladder) != OK)
+    int64_t rank = rank_of(side, p.mantissa);
+    if (ladder->n >= L2_LEVELS_MAX && (p.exp != self->price.exp || !ladder_has(ladder, rank)))
         return E_FULL;
+    rescale(self, PRICE, p.exp);
     rescale(self, QTY, q.exp);
-    if (held) {
-        ladder->at[i].qty = q.mantissa;
-        return OK;
-    }
-    if (p.exp != self->price.exp || !self->price.known) {
-        rescale(self, PRICE, p.exp);
-        i = place(ladder, side, p.mantissa);
-    }
-    memmove(&ladder->at[i + 1], &ladder->at[i], (ladder->n - i) * sizeof ladder->at[0]);
-    ladder->at[i] = (struct level){.price = p.mantissa, .qty = q.mantissa};
-    ladder->n++;
-    return OK;
+    return ladder_set(ladder, rank, q.mantissa) ? OK : E_FULL;
 }
 
 uint32_t l2_book_depth(const struct l2_book *self, enum side side)
@@ -341,37 +294,38 @@ bool l2_book_level(const struct l2_book *self, enum side side, uint32_t i, struc
     const struct ladder *ladder = side == SIDE_BUY ? &self->bids : &self->asks;
     if (i >= ladder->n)
         return false;
-    *out = ladder->at[ladder->n - 1 - i];
+    *out = level_of(side, *ladder_at(ladder, i));
     return true;
 }
 
 bool l2_book_crossed(const struct l2_book *self)
 {
-    const struct ladder *bids = &self->bids, *asks = &self->asks;
-    return bids->n && asks->n && bids->at[bids->n - 1].price >= asks->at[asks->n - 1].price;
+    struct level bid, ask;
+    return l2_book_level(self, SIDE_BUY, 0, &bid) && l2_book_level(self, SIDE_SELL, 0, &ask) &&
+           bid.price >= ask.price;
 }
 
 /* ---- what others see -------------------------------------------------------------------------------- */
 
-static uint32_t copy_best(const struct ladder *ladder, uint32_t depth, struct level *out)
+static uint32_t copy_best(const struct ladder *ladder, enum side side, uint32_t depth, struct level *out)
 {
-    uint32_t n = depth < ladder->n ? depth : ladder->n;
+    struct rung rungs[L2_TOP_MAX];
+    uint32_t n = ladder_best(ladder, depth, rungs);
     for (uint32_t i = 0; i < n; i++)
-        out[i] = ladder->at[ladder->n - 1 - i];
+        out[i] = level_of(side, rungs[i]);
     return n;
 }
 
 void l2_book_top(const struct l2_book *self, uint32_t depth, struct book *out)
 {
-    uint32_t most = sizeof out->bids / sizeof out->bids[0];
-    if (depth > most)
-        depth = most;
+    if (depth > L2_TOP_MAX)
+        depth = L2_TOP_MAX;
     out->state = self->state;
     out->reason = self->reason;
     out->price_exp = (int8_t)self->price.exp;
     out->qty_exp = (int8_t)self->qty.exp;
-    out->n_bids = copy_best(&self->bids, depth, out->bids);
-    out->n_asks = copy_best(&self->asks, depth, out->asks);
+    out->n_bids = copy_best(&self->bids, SIDE_BUY, depth, out->bids);
+    out->n_asks = copy_best(&self->asks, SIDE_SELL, depth, out->asks);
 }
 
 static size_t put(char *out, size_t cap, size_t at, const char *text, size_t len)

@@ -7,7 +7,7 @@
  * is known, else at what the first text shows; a finer value widens the whole book to its exponent, so no
  * digit is ever lost. When a value fits at no exponent the update is refused (E_RANGE).
  *
- * Each side is one sorted array with the best price at its end, so that changes near the best are cheap.
+ * Each side is a ladder of short blocks in the order of price, so that a change costs the same at any depth.
  * Levels per side are bounded by L2_LEVELS_MAX (E_FULL beyond).
  */
 #ifndef SLUICE_MARKET_L2_BOOK_H

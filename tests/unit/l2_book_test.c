@@ -304,6 +304,39 @@ START_TEST(random_updates_equal_the_naive_model_over_widening_exponents)
 }
 END_TEST
 
+START_TEST(a_deep_book_equals_the_naive_model_while_it_grows_and_shrinks)
+{
+    struct rng rng;
+    rng_seed(&rng, 7);
+    n_model = 0;
+    /* Removals are rarer than additions at first, and more often later on, until nothing is left. */
+    for (int i = 0; i < 24000; i++) {
+        bool remove = rng_below(&rng, 24000) < (uint64_t)i;
+        struct dec price = {100000 + (int64_t)rng_below(&rng, 2500), -2};
+        enum side side = i % 2 ? SIDE_BUY : SIDE_SELL;
+        if (remove && n_model > 0) {
+            const struct model_level *gone = &model[rng_below(&rng, n_model)];
+            price = gone->price;
+            side = gone->side;
+        }
+        struct dec qty = {remove ? 0 : 1 + (int64_t)rng_below(&rng, 1000), -3};
+        ck_assert_int_eq(l2_book_set(book, side, price, qty), OK);
+        model_set(side, price, qty);
+        if (i % 1500 == 0)
+            same_as_model();
+    }
+    same_as_model();
+    while (n_model > 0) {
+        struct model_level gone = model[n_model / 2];
+        ck_assert_int_eq(l2_book_set(book, gone.side, gone.price, (struct dec){0, 0}), OK);
+        model_set(gone.side, gone.price, (struct dec){0, 0});
+        if (n_model % 100 == 0)
+            same_as_model();
+    }
+    ck_assert_str_eq(best(), "- - - -");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("l2_book");
@@ -322,6 +355,7 @@ int main(void)
     tcase_add_test(tests, the_top_is_the_best_levels_in_order);
     tcase_add_test(tests, a_text_that_is_cut_stays_a_text);
     tcase_add_test(tests, random_updates_equal_the_naive_model_over_widening_exponents);
+    tcase_add_test(tests, a_deep_book_equals_the_naive_model_while_it_grows_and_shrinks);
     tcase_set_timeout(tests, 30);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,238 @@
+#include "lib/market/ladder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ladder_clear(struct ladder *self)
+{
+    for (uint32_t b = 0; b < self->n_blocks; b++)
+        free(self->blocks[b]);
+    self->n_blocks = self->n = self->near = 0;
+}
+
+void ladder_free(struct ladder *self)
+{
+    ladder_clear(self);
+    free(self->blocks);
+    free(self->best);
+    free(self->spare);
+    *self = (struct ladder){0};
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------- */
+
+/* All bits where a < b, else none: a search that chooses by it has no branches, for its way cannot be
+ * guessed. */
+static uint32_t below(int64_t a, int64_t b)
+{
+    return 0 - (uint32_t)(a < b);
+}
+
+/* The first block that ends at this rank or a better one, else the last; there is one. */
+static uint32_t find_block(struct ladder *self, int64_t rank)
+{
+    const int64_t *best = self->best;
+    uint32_t near = self->near, lo = 0, n = self->n_blocks;
+    if (near < n && (best[near] >= rank || near == n - 1) && (near == 0 || best[near - 1] < rank))
+        return near;
+    for (uint32_t half; n > 1; n -= half) {
+        half = n / 2;
+        lo += half & below(best[lo + half - 1], rank);
+    }
+    self->near = lo;
+    return lo;
+}
+
+/* The first rung of a block at this rank or a better one, or behind its last. A search without branches, for
+ * the way it takes cannot be guessed. */
+static uint32_t find_rung(const struct block *block, int64_t rank)
+{
+    const struct rung *at = block->at;
+    uint32_t lo = 0;
+    for (uint32_t half, n = block->n; n > 1; n -= half) {
+        half = n / 2;
+        lo += half & below(at[lo + half - 1].rank, rank);
+    }
+    return lo + (at[lo].rank < rank);
+}
+
+static bool is_rung(const struct block *block, uint32_t i, int64_t rank)
+{
+    return i < block->n && block->at[i].rank == rank;
+}
+
+bool ladder_has(struct ladder *self, int64_t rank)
+{
+    if (self->n == 0)
+        return false;
+    const struct block *block = self->blocks[find_block(self, rank)];
+    return is_rung(block, find_rung(block, rank), rank);
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------- */
+
+static bool directory_room(struct ladder *self)
+{
+    if (self->n_blocks < self->cap)
+        return true;
+    uint32_t cap = self->cap ? self->cap * 2 : 16;
+    struct block **blocks = realloc(self->blocks, cap * sizeof(struct block *));
+    if (blocks)
+        self->blocks = blocks;
+    int64_t *best = realloc(self->best, cap * sizeof *best);
+    if (best)
+        self->best = best;
+    if (!blocks || !best)
+        return false;
+    self->cap = cap;
+    return true;
+}
+
+/* An empty block before block b; NULL when out of memory. */
+static struct block *add_block(struct ladder *self, uint32_t b)
+{
+    if (!directory_room(self))
+        return NULL;
+    struct block *block = self->spare ? self->spare : malloc(sizeof *block);
+    if (!block)
+        return NULL;
+    self->spare = NULL;
+    block->n = 0;
+    memmove(&self->blocks[b + 1], &self->blocks[b], (self->n_blocks - b) * sizeof(struct block *));
+    memmove(&self->best[b + 1], &self->best[b], (self->n_blocks - b) * sizeof *self->best);
+    self->blocks[b] = block;
+    self->n_blocks++;
+    return block;
+}
+
+static void drop_block(struct ladder *self, uint32_t b)
+{
+    free(self->spare);
+    self->spare = self->blocks[b];
+    self->n_blocks--;
+    memmove(&self->blocks[b], &self->blocks[b + 1], (self->n_blocks - b) * sizeof(struct block *));
+    memmove(&self->best[b], &self->best[b + 1], (self->n_blocks - b) * sizeof *self->best);
+}
+
+static void end_moved(struct ladder *self, uint32_t b)
+{
+    const struct block *block = self->blocks[b];
+    self->best[b] = block->at[block->n - 1].rank;
+}
+
+/* Moves the better half of a full block to a new one behind it. */
+static bool split(struct ladder *self, uint32_t b)
+{
+    struct block *upper = add_block(self, b + 1), *lower = self->blocks[b];
+    if (!upper)
+        return false;
+    upper->n = BLOCK_RUNGS / 2;
+    lower->n -= upper->n;
+    memcpy(upper->at, &lower->at[lower->n], upper->n * sizeof *upper->at);
+    end_moved(self, b);
+    end_moved(self, b + 1);
+    return true;
+}
+
+/* Joins block b to the one behind it where both are small, so that blocks stay few. */
+static void join(struct ladder *self, uint32_t b)
+{
+    if (b + 1 >= self->n_blocks)
+        return;
+    struct block *lower = self->blocks[b], *upper = self->blocks[b + 1];
+    if (lower->n + upper->n > BLOCK_RUNGS / 2)
+        return;
+    memcpy(&lower->at[lower->n], upper->at, upper->n * sizeof *upper->at);
+    lower->n += upper->n;
+    drop_block(self, b + 1);
+    end_moved(self, b);
+}
+
+/* ---- changing --------------------------------------------------------------------------------------- */
+
+static bool add_rung(struct ladder *self, uint32_t b, uint32_t i, struct rung rung)
+{
+    struct block *block = self->blocks[b];
+    if (block->n == BLOCK_RUNGS) {
+        /* A ladder that grows at its end, as when a snapshot is loaded, has full blocks. */
+        bool at_end = i == block->n && b + 1 == self->n_blocks;
+        if (at_end ? !add_block(self, b + 1) : !split(self, b))
+            return false;
+        if (i > block->n || at_end) {
+            b++;
+            i -= block->n;
+        }
+        block = self->blocks[b];
+    }
+    memmove(&block->at[i + 1], &block->at[i], (block->n - i) * sizeof *block->at);
+    block->at[i] = rung;
+    block->n++;
+    self->n++;
+    self->near = b;
+    end_moved(self, b);
+    return true;
+}
+
+bool ladder_set(struct ladder *self, int64_t rank, int64_t qty)
+{
+    if (self->n_blocks == 0 && !add_block(self, 0))
+        return false;
+    uint32_t b = self->n > 0 ? find_block(self, rank) : 0;
+    struct block *block = self->blocks[b];
+    uint32_t i = self->n > 0 ? find_rung(block, rank) : 0;
+    if (!is_rung(block, i, rank))
+        return add_rung(self, b, i, (struct rung){rank, qty});
+    block->at[i].qty = qty;
+    return true;
+}
+
+void ladder_remove(struct ladder *self, int64_t rank)
+{
+    if (self->n == 0)
+        return;
+    uint32_t b = find_block(self, rank);
+    struct block *block = self->blocks[b];
+    uint32_t i = find_rung(block, rank);
+    if (!is_rung(block, i, rank))
+        return;
+    self->n--;
+    block->n--;
+    memmove(&block->at[i], &block->at[i + 1], (block->n - i) * sizeof *block->at);
+    if (block->n == 0) {
+        drop_block(self, b);
+        return;
+    }
+    end_moved(self, b);
+    if (block->n < BLOCK_RUNGS / 4) {
+        join(self, b);
+        if (b > 0)
+            join(self, b - 1);
+    }
+}
+
+void ladder_ranks_changed(struct ladder *self)
+{
+    for (uint32_t b = 0; b < self->n_blocks; b++)
+        end_moved(self, b);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
+
+const struct rung *ladder_at(const struct ladder *self, uint32_t i)
+{
+    uint32_t b = self->n_blocks - 1;
+    for (; i >= self->blocks[b]->n; b--)
+        i -= self->blocks[b]->n;
+    return &self->blocks[b]->at[self->blocks[b]->n - 1 - i];
+}
+
+uint32_t ladder_best(const struct ladder *self, uint32_t depth, struct rung *out)
+{
+    uint32_t n = 0;
+    for (uint32_t b = self->n_blocks; b > 0 && n < depth; b--) {
+        const struct block *block = self->blocks[b - 1];
+        for (uint32_t i = block->n; i > 0 && n < depth; i--)
+            out[n++] = block->at[i - 1];
+    }
+    return n;
+}
