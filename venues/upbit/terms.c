@@ -48,28 +48,49 @@ static const struct band *bands_of(const char *quote)
     return NULL;
 }
 
-static struct dec step_at(const struct band *bands, struct dec price)
+static const struct band *band_at(const struct band *bands, struct dec price)
 {
     while (dec_cmp(price, bands->from) < 0)
         bands++;
-    return bands->tick;
+    return bands;
 }
 
 bool upbit_tick(const char *quote, struct dec price, struct dec *tick)
 {
     const struct band *bands = bands_of(quote);
     if (bands)
-        *tick = step_at(bands, price);
+        *tick = band_at(bands, price)->tick;
     return bands != NULL;
 }
 
+/* A band in a book's mantissas. A bound that has none leaves the band empty, and a tick that has none is
+ * finer than the book's last digit. */
+struct span {
+    int64_t from, below, tick;
+};
+
+static struct span span_at(const struct band *bands, struct dec price)
+{
+    struct span span = {0, INT64_MAX, 1};
+    const struct band *band = band_at(bands, price);
+    if (dec_mantissa(band->from, price.exp, ROUND_EXACT, &span.from) != OK ||
+        (band > bands && dec_mantissa(band[-1].from, price.exp, ROUND_EXACT, &span.below) != OK))
+        span.below = 0;
+    if (dec_mantissa(band->tick, price.exp, ROUND_EXACT, &span.tick) != OK)
+        span.tick = 1;
+    return span;
+}
+
+/* Neighbours are in one band, nearly always. */
 static bool side_on_table(const struct band *bands, const struct l2_book *book, enum side side)
 {
     struct level level;
-    struct dec rounded, price = {0, (int8_t)l2_book_price_exp(book)};
+    struct span span = {0, 0, 1};
+    int8_t exp = (int8_t)l2_book_price_exp(book);
     for (uint32_t i = 0; l2_book_level(book, side, i, &level); i++) {
-        price.m = level.price;
-        if (dec_to_step(price, step_at(bands, price), ROUND_EXACT, &rounded) == E_INEXACT)
+        if (level.price < span.from || level.price >= span.below)
+            span = span_at(bands, (struct dec){level.price, exp});
+        if (level.price % span.tick != 0)
             return false;
     }
     return true;
