@@ -35,6 +35,13 @@ static bool make_parents(const char *dir)
     return make_dir(path);
 }
 
+static bool write_word(const char *path, const char *word)
+{
+    FILE *f = fopen(path, "we");
+    bool written = f && fprintf(f, "%s\n", word) > 0;
+    return f && fclose(f) == 0 && written;
+}
+
 static int write_new_run(const struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
     static const char *const parts[] = {"sock", "log", "journal"};
@@ -42,14 +49,12 @@ static int write_new_run(const struct run_options *options, const char *run_id, 
         if (!make_dir(parts[i]))
             return said(error, E_IO, parts[i], strerror(errno));
     FILE *config = fopen("config.yaml", "we");
-    if (config) {
+    if (config)
         config_write(&options->config, config, true);
-        FILE *id = fopen("run_id", "we");
-        bool written = id && fprintf(id, "%s\n", run_id) > 0;
-        if (id && fclose(id) == 0 && written && fclose(config) == 0)
-            return OK;
-    }
-    return said(error, E_IO, options->dir, "config.yaml or run_id cannot be written");
+    /* The id comes last: with it the directory is a run. */
+    if (!config || fclose(config) != 0 || !write_word("run_id", run_id))
+        return said(error, E_IO, options->dir, "config.yaml or run_id cannot be written");
+    return OK;
 }
 
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
@@ -61,11 +66,16 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
     if (exists && !options->resume)
         return said(error, E_EXISTS, options->dir,
                     "a run is there already; expected a new directory, or --resume to go on with it");
+    int status = OK;
     if (exists) {
         config_defaults(&options->config);
-        return config_load(&options->config, "config.yaml", error);
+        status = config_load(&options->config, "config.yaml", error);
+    } else {
+        status = write_new_run(options, run_id, error);
     }
-    return write_new_run(options, run_id, error);
+    if (status == OK && !write_word("session", run_id))
+        status = said(error, E_IO, options->dir, "session cannot be written");
+    return status;
 }
 
 int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX])

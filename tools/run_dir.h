@@ -1,4 +1,4 @@
-/* A run is a directory: config.yaml, run_id, sock/, log/, journal/, paper.log, sluice.db, pids.json. */
+/* A run is a directory: config.yaml, run_id, session, sock/, log/, journal/, paper.log, sluice.db, pids.json. */
 #ifndef SLUICE_TOOLS_RUN_DIR_H
 #define SLUICE_TOOLS_RUN_DIR_H
 
@@ -14,7 +14,7 @@ struct run_options {
 };
 
 /* Makes the directory and what belongs into it, and changes into it. An existing run is refused (E_EXISTS) unless
- * `resume`; then its config and id are kept. run_id is written. E_IO, E_EXISTS, E_ABSENT with words in error. */
+ * `resume`; then its config and id are kept. run_id is written, and to `session` the id of this start. E_IO, E_EXISTS, E_ABSENT with words in error. */
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
 
 /* Changes into an existing run directory; E_ABSENT with words. */

@@ -7,6 +7,7 @@
 #include "lib/runtime/service.h"
 #include "proto/topic.h"
 #include "services/feed/feed.h"
+#include "services/feed/market_clock.h"
 #include "services/feed/pacer.h"
 #include "venues/player.h"
 
@@ -15,13 +16,8 @@ enum { STEPS_PER_WAKEUP = 4096, PLAYING_VENUES_MAX = 64 };
 /* How long the first frame waits for the consumers that the run has. */
 #define START_WAIT_NS  (10 * NS_PER_SEC)
 #define PACE_REPEAT_NS (100 * NS_PER_MS)
-#define SAVE_NS        (100 * NS_PER_MS)
-
-/* When the market of this run began; kept in a file, so that a feed that died rejoins it where it now is. */
-struct market_clock {
-    int64_t start_market_ns, start_mono_ns;
-    int64_t reached_ns; /* at full speed: market time played */
-};
+/* Prices that are this much late by the local clock are not published: they would look new. */
+#define LATE_NS (100 * NS_PER_MS)
 
 struct publisher {
     struct service s; /* first: callbacks get its address */
@@ -31,38 +27,14 @@ struct publisher {
     struct inbox inbox;
     void *market;
     struct market_clock clock;
-    double speed;      /* 0 = as fast as the slowest consumer */
     uint32_t expected; /* consumers that the run has */
-    bool started, resumed, ended;
-    int64_t ended_mono_ns;
+    bool started, ended;
+    bool behind;         /* playing what is past: nothing of it is published */
+    int64_t catch_up_ns; /* market time up to which a feed at full speed has nothing new to say */
+    int64_t opened_mono_ns, ended_mono_ns, paced_mono_ns;
     uint64_t published, unsent;
-    int64_t paced_mono_ns, saved_mono_ns;
     struct now now; /* of the frame being played */
 };
-
-/* ---- the market's clock
- * ------------------------------------------------------------------------------------ */
-
-static void save_clock(const struct publisher *p)
-{
-    FILE *f = fopen("feed.clock.next", "we");
-    if (!f)
-        return;
-    (void)fprintf(f, "%ld %ld %ld\n", p->clock.start_market_ns, p->clock.start_mono_ns, p->clock.reached_ns);
-    if (fclose(f) == 0)
-        (void)rename("feed.clock.next", "feed.clock");
-}
-
-static bool load_clock(struct publisher *p)
-{
-    FILE *f = fopen("feed.clock", "re");
-    if (!f)
-        return false;
-    bool read = fscanf(f, "%ld %ld %ld", &p->clock.start_market_ns, &p->clock.start_mono_ns,
-                       &p->clock.reached_ns) == 3;
-    (void)fclose(f);
-    return read;
-}
 
 /* ---- the player's sink
  * -------------------------------------------------------------------------------------- */
@@ -80,12 +52,6 @@ static void note_end(struct publisher *p, struct now now)
         p->ended = true;
         p->ended_mono_ns = now.mono_ns;
     }
-}
-
-static void room(struct publisher *p)
-{
-    if (!outbox_has_room(&p->s.outbox))
-        service_flush(&p->s);
 }
 
 static void on_instrument(void *ctx, const struct venue_book *book)
@@ -109,7 +75,9 @@ static void on_best(void *ctx, const struct venue_book *book, const struct bbo *
 static void on_trade(void *ctx, const struct venue_book *book, const struct trade *trade)
 {
     struct publisher *p = ctx;
-    room(p);
+    if (p->behind)
+        return;
+    (void)service_ready(&p->s);
     feed_on_trade(p->core, book->inst.venue, book, trade, p->now, &p->s.outbox);
 }
 
@@ -135,7 +103,7 @@ static void publish_touched(struct publisher *p, struct now now)
 {
     bool more;
     do {
-        room(p);
+        (void)service_ready(&p->s);
         more = feed_publish(p->core, now, &p->s.outbox);
         service_flush(&p->s);
     } while (more && !p->s.blocked);
@@ -146,13 +114,25 @@ static void step(struct publisher *p, struct now now)
     p->now = now;
     p->now.market_ns = player_next_ns(p->player);
     player_step(p->player);
-    p->clock.reached_ns = p->now.market_ns;
+    market_clock_reach(&p->clock, p->now.market_ns);
+}
+
+/* Plays what is due, as much as one wake-up may. false: there is more. */
+static bool play_due(struct publisher *p, int64_t due_ns, struct now now)
+{
+    int steps = 0;
+    while (player_next_ns(p->player) <= due_ns && steps++ < STEPS_PER_WAKEUP)
+        step(p, now);
+    p->behind = player_next_ns(p->player) <= due_ns;
+    if (p->behind)
+        loop_wake_in(p->s.loop, 1);
+    return !p->behind;
 }
 
 /* Says where the window ends; again while an answer is missing, for it may not have been heard. */
 static void send_pace(struct publisher *p, struct now now)
 {
-    room(p);
+    (void)service_ready(&p->s);
     struct message *m = outbox_message(&p->s.outbox, MSG_PACE);
     (void)snprintf(m->env.stream, sizeof m->env.stream, "market");
     m->env.time_out = now.utc_ns;
@@ -173,63 +153,56 @@ static bool window_done(struct publisher *p, struct now now)
         log_line(LOG_WARN, "consumer-silent", "left_out=%u window=%" PRIu64, silent, p->pacer.window);
     if (!done && now.mono_ns - p->paced_mono_ns >= PACE_REPEAT_NS)
         send_pace(p, now);
+    if (!done)
+        loop_wake_in(p->s.loop, PACE_REPEAT_NS);
     return done;
 }
 
 /* One window, every change published: at full speed no book is conflated away. */
 static void play_window(struct publisher *p, struct now now)
 {
-    if (!window_done(p, now))
+    if (!play_due(p, p->catch_up_ns, now) || !window_done(p, now))
         return;
     uint64_t published_before = p->published;
-    while (player_next_ns(p->player) != INT64_MAX &&
+    int steps = 0;
+    while (player_next_ns(p->player) != INT64_MAX && steps++ < STEPS_PER_WAKEUP &&
            p->published - published_before < (uint64_t)p->s.config.feed.pace_window) {
-        step(p, now);
+        /* Its receipt is when it is injected, not when the window began. */
+        step(p, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()});
         publish_touched(p, p->now);
     }
     note_end(p, now);
     (void)pacer_announce(&p->pacer, now);
     send_pace(p, now);
-    if (now.mono_ns - p->saved_mono_ns >= SAVE_NS || p->ended) {
-        save_clock(p);
-        p->saved_mono_ns = now.mono_ns;
-    }
+    market_clock_save(&p->clock);
 }
 
-/* Everything due by the clock, each touched topic once. While it is behind by more than one wake-up's work it
- * catches up without publishing: old prices must not look new. */
+/* Everything due by the clock, each touched topic once. After a pause it catches up without publishing. */
 static void play_clock(struct publisher *p, struct now now)
 {
-    int64_t target =
-        p->clock.start_market_ns + (int64_t)((double)(now.mono_ns - p->clock.start_mono_ns) * p->speed);
-    int steps = 0;
-    while (player_next_ns(p->player) <= target && steps++ < STEPS_PER_WAKEUP)
-        step(p, now);
-    int64_t next = player_next_ns(p->player);
-    if (next <= target) {
-        loop_wake_in(p->s.loop, 1);
+    int64_t due_ns = market_clock_due(&p->clock, now);
+    if (market_clock_wait_ns(&p->clock, player_next_ns(p->player), now) < -LATE_NS)
+        p->behind = true;
+    if (!play_due(p, due_ns, now))
         return;
-    }
-    now.market_ns = target;
-    publish_touched(p, now);
     note_end(p, now);
+    market_clock_reach(&p->clock, due_ns);
     if (!p->ended)
-        loop_wake_in(p->s.loop, (int64_t)((double)(next - target) / p->speed));
+        loop_wake_in(p->s.loop, market_clock_wait_ns(&p->clock, player_next_ns(p->player), now));
 }
 
+/* A market that runs by the clock waits for nobody but at its beginning. */
 static bool start(struct publisher *p, struct now now)
 {
-    if (p->pacer.n < p->expected && now.mono_ns - p->clock.start_mono_ns < START_WAIT_NS && !p->resumed)
+    bool waits = !p->clock.rejoins || p->clock.speed == 0;
+    if (waits && p->pacer.n < p->expected && now.mono_ns - p->opened_mono_ns < START_WAIT_NS)
         return false;
-    if (p->resumed) {
-        while (p->speed == 0 && player_next_ns(p->player) <= p->clock.reached_ns)
-            step(p, now);
-    } else {
-        p->clock.start_mono_ns = now.mono_ns;
-        p->clock.start_market_ns = player_next_ns(p->player);
-        save_clock(p);
-    }
-    log_line(LOG_INFO, "playing", "consumers=%u expected=%u resumed=%d", p->pacer.n, p->expected, p->resumed);
+    if (p->clock.known)
+        p->catch_up_ns = p->clock.reached_ns;
+    p->behind = p->clock.known;
+    log_line(LOG_INFO, "playing", "consumers=%u expected=%u goes_on=%d rejoins=%d", p->pacer.n, p->expected,
+             p->clock.known, p->clock.rejoins);
+    market_clock_start(&p->clock, player_next_ns(p->player), now);
     return true;
 }
 
@@ -240,15 +213,16 @@ static void on_time(struct service *s, struct now now)
     if (!p->started)
         p->started = start(p, now);
     if (p->started && !p->ended) {
-        if (p->speed == 0)
+        if (p->clock.speed == 0)
             play_window(p, now);
         else
             play_clock(p, now);
     }
-    room(p);
+    (void)service_ready(s);
     now = market_now(p, now);
     feed_on_time(p->core, now, &s->outbox);
-    publish_touched(p, now);
+    if (!p->behind)
+        publish_touched(p, now);
 }
 
 /* ---- others
@@ -272,11 +246,12 @@ static int drain_subscriptions(void *ctx, struct now now, int bound)
 static void report_venues(void *ctx, struct now now)
 {
     struct publisher *p = ctx;
+    market_clock_save(&p->clock);
     struct player_venue venues[PLAYING_VENUES_MAX];
     uint32_t n = p->started ? player_venues(p->player, venues, PLAYING_VENUES_MAX) : 0;
     now = market_now(p, now);
     for (uint32_t i = 0; i < n; i++) {
-        room(p);
+        (void)service_ready(&p->s);
         feed_on_venue(p->core, venues[i].name, VENUE_UP, p->ended ? "the recording has ended" : "playing",
                       venues[i].counters, now, &p->s.outbox);
     }
@@ -300,7 +275,7 @@ static void on_status(struct service *s, struct reply *reply)
     status_metric(reply, "unsent", (int64_t)p->unsent);
     status_metric(reply, "ended", p->ended);
     status_metric(reply, "progress_permille", (int64_t)(player_progress(p->player) * 1000));
-    status_metric(reply, "played_ns", p->clock.reached_ns - p->clock.start_market_ns);
+    status_metric(reply, "played_ns", p->clock.reached_ns - p->clock.begin_ns);
     status_metric(reply, "consumers", p->pacer.n);
     status_metric(reply, "consumers_left_out", p->pacer.left_out);
     status_metric(reply, "dislocations", (int64_t)player_dislocations(p->player));
@@ -313,18 +288,20 @@ int main(int argc, char **argv)
     struct service *s = &p.s;
     char error[CONFIG_ERROR_MAX];
     service_open(s, "feed", argc, argv);
-    p.speed = strcmp(s->config.feed.speed, "max") == 0 ? 0 : strtod(s->config.feed.speed, NULL);
+    double speed = strcmp(s->config.feed.speed, "max") == 0 ? 0 : strtod(s->config.feed.speed, NULL);
     p.expected = (uint32_t)s->config.strategy.workers + 3; /* and the gate, the hand, the recorder */
-    p.resumed = load_clock(&p);
-    if (!p.resumed)
-        p.clock = (struct market_clock){.start_market_ns = clock_utc_ns(), .start_mono_ns = clock_mono_ns()};
+    p.opened_mono_ns = clock_mono_ns();
+    if (market_clock_open(&p.clock, speed, s->boot_id) != OK)
+        service_fail(s, "feed.clock cannot be opened");
     uint64_t epoch = epoch_next("feed.epoch");
+    pacer_start(&p.pacer, epoch);
     p.core = feed_new(&(struct feed_options){
         .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
     if (!p.core || epoch == 0 || inbox_open(&p.inbox) != OK)
         service_fail(s, "no memory, or feed.epoch cannot be written");
     struct market_sink sink = {&p, on_instrument, on_book, on_best, on_trade};
-    if (player_open(&s->config, p.clock.start_market_ns, &sink, &p.player, error) != OK)
+    int64_t begin_ns = p.clock.known ? p.clock.begin_ns : clock_utc_ns();
+    if (player_open(&s->config, begin_ns, &sink, &p.player, error) != OK)
         service_fail(s, error);
     s->devices = (struct devices){.ctx = &p, .publish = publish};
     s->on_time = on_time;
@@ -333,5 +310,8 @@ int main(int argc, char **argv)
     p.market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
     (void)loop_source(s->loop, p.market, 0, true, drain_subscriptions, &p);
     (void)loop_timer(s->loop, NS_PER_SEC, report_venues, &p);
-    return service_run(s);
+    int code = service_run(s);
+    market_clock_save(&p.clock);
+    market_clock_close(&p.clock);
+    return code;
 }

@@ -6,6 +6,12 @@
 
 #define SILENCE_NS NS_PER_SEC
 
+void pacer_start(struct pacer *p, uint64_t epoch)
+{
+    memset(p, 0, sizeof *p);
+    p->window = epoch << 32;
+}
+
 void pacer_answer(struct pacer *p, const char *name, uint64_t window, struct now now)
 {
     uint32_t i = 0;

@@ -21,6 +21,9 @@ struct pacer {
     int64_t announced_mono_ns;
 };
 
+/* Begins a life: its windows are above those of every life before, so that no answer to one of those counts. */
+void pacer_start(struct pacer *p, uint64_t epoch);
+
 /* A consumer says that it has done everything up to a window (0: it is there). */
 void pacer_answer(struct pacer *p, const char *name, uint64_t window, struct now now);
 

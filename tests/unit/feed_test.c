@@ -5,7 +5,9 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "services/feed/market_clock.h"
 #include "services/feed/pacer.h"
 
 static struct config config;
@@ -196,6 +198,55 @@ START_TEST(a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one)
 }
 END_TEST
 
+START_TEST(an_answer_to_a_feed_that_died_does_not_count_for_the_next)
+{
+    static struct pacer p;
+    uint32_t silent;
+    pacer_start(&p, 7);
+    uint64_t before = pacer_announce(&p, now);
+    pacer_start(&p, 8);
+    pacer_answer(&p, "risk", before, now);
+    ck_assert(!pacer_done(&p, now, &silent));
+    pacer_answer(&p, "risk", p.window, now);
+    ck_assert(pacer_done(&p, now, &silent));
+}
+END_TEST
+
+START_TEST(a_feed_that_died_rejoins_the_market_and_a_stopped_run_goes_on_where_it_was)
+{
+    char dir[] = "/tmp/market-clock-XXXXXX";
+    struct market_clock c;
+    ck_assert(mkdtemp(dir) && chdir(dir) == 0);
+    ck_assert_int_eq(market_clock_open(&c, 2.0, 5), OK);
+    ck_assert(!c.known);
+    struct now then = {.mono_ns = 100 * NS_PER_SEC};
+    market_clock_start(&c, 7000 * NS_PER_SEC, then);
+    then.mono_ns += NS_PER_SEC;
+    ck_assert_int_eq(market_clock_due(&c, then), 7002 * NS_PER_SEC);
+    ck_assert_int_eq(market_clock_wait_ns(&c, 7004 * NS_PER_SEC, then), NS_PER_SEC);
+    market_clock_reach(&c, 7002 * NS_PER_SEC);
+    market_clock_reach(&c, 7001 * NS_PER_SEC);
+    market_clock_save(&c);
+    market_clock_close(&c);
+
+    then.mono_ns += 10 * NS_PER_SEC;
+    ck_assert_int_eq(market_clock_open(&c, 2.0, 5), OK);
+    ck_assert(c.known && c.rejoins);
+    market_clock_start(&c, 1, then);
+    ck_assert_int_eq(market_clock_due(&c, then), 7022 * NS_PER_SEC);
+    market_clock_close(&c);
+
+    ck_assert_int_eq(market_clock_open(&c, 2.0, 6), OK); /* the host was booted in between */
+    ck_assert(c.known && !c.rejoins);
+    then.mono_ns = NS_PER_SEC;
+    market_clock_start(&c, 1, then);
+    ck_assert_int_eq(c.begin_ns, 7000 * NS_PER_SEC);
+    ck_assert_int_eq(market_clock_due(&c, then), 7002 * NS_PER_SEC);
+    market_clock_close(&c);
+    ck_assert(unlink("feed.clock") == 0 && rmdir(dir) == 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("feed");
@@ -208,6 +259,8 @@ int main(void)
     tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
     tcase_add_test(promises, a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive);
     tcase_add_test(promises, a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one);
+    tcase_add_test(promises, an_answer_to_a_feed_that_died_does_not_count_for_the_next);
+    tcase_add_test(promises, a_feed_that_died_rejoins_the_market_and_a_stopped_run_goes_on_where_it_was);
     suite_add_tcase(suite, promises);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
