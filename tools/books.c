@@ -41,11 +41,18 @@ struct run {
 
 /* ---- what comes out --------------------------------------------------------------------------------- */
 
+/* A crossed book follows the venue's messages as before: it is not to be traded on, but it is what the venue
+ * says. */
+static bool synchronised(const struct l2_book *book)
+{
+    return l2_book_state(book) == BOOK_LIVE || l2_book_reason(book) == STALE_CROSSED;
+}
+
 static void print_book(void *ctx, const struct venue_book *book)
 {
     struct run *run = ctx;
     char text[BEST_TEXT];
-    if (l2_book_state(book->book) == BOOK_LIVE) {
+    if (synchronised(book->book)) {
         l2_book_best_text(book->book, text, sizeof text);
         printf("%" PRIu64 " %s %s\n", run->line, book->inst.venue_symbol, text);
         run->printed++;

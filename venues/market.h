@@ -49,7 +49,7 @@ struct market_sink {
 };
 
 struct market_counters {
-    uint64_t frames, malformed, ignored, applied, gaps, resyncs, snapshots_rejected;
+    uint64_t frames, malformed, ignored, applied, gaps, resyncs, totals_wrong, snapshots_rejected;
     uint64_t overflows; /* messages that found the buffer before a snapshot full: the oldest went */
     char last_error[96];
 };

@@ -92,7 +92,7 @@ static void show(struct venue_market *self, struct feed_book *book)
         self->sink.book(self->sink.ctx, &book->shown);
 }
 
-/* The levels stay, as the last good ones, unless they are what is wrong. */
+/* The levels stay, as the last good ones. */
 void binance_book_lose(struct venue_market *self, struct feed_book *book, enum stale_reason reason)
 {
     bool was = book->synced || l2_book_reason(book->shown.book) != reason;
@@ -101,10 +101,7 @@ void binance_book_lose(struct venue_market *self, struct feed_book *book, enum s
         book->shown.gaps++;
     }
     book->synced = false;
-    if (reason == STALE_CROSSED)
-        l2_book_clear(book->shown.book, reason);
-    else
-        l2_book_set_stale(book->shown.book, reason);
+    l2_book_set_stale(book->shown.book, reason);
     if (was)
         show(self, book);
 }
@@ -163,13 +160,32 @@ static int apply(struct venue_market *self, struct feed_book *book, const struct
     return OK;
 }
 
-/* The book after a whole message: LIVE, unless it is crossed. */
-static void settle(struct venue_market *self, struct feed_book *book)
+bool binance_book_wants_snapshot(const struct feed_book *book)
+{
+    return !book->synced || l2_book_reason(book->shown.book) == STALE_CROSSED;
+}
+
+static void note_crossed(struct venue_market *self, struct feed_book *book)
+{
+    binance_error(self, E_STATE, "%s: crossed at update %" PRIu64, book->shown.inst.venue_symbol,
+                  book->shown.venue_seq);
+    l2_book_set_stale(book->shown.book, STALE_CROSSED);
+}
+
+/* The book after a diff: a crossed one still follows the ids, but is not traded on before a snapshot. */
+static void settle_diff(struct venue_market *self, struct feed_book *book)
+{
+    if (l2_book_state(book->shown.book) == BOOK_LIVE && l2_book_crossed(book->shown.book))
+        note_crossed(self, book);
+    show(self, book);
+}
+
+/* The book after a snapshot and what was kept for it. */
+static void settle_snapshot(struct venue_market *self, struct feed_book *book)
 {
     if (l2_book_crossed(book->shown.book)) {
-        binance_error(self, E_STATE, "%s: crossed at update %" PRIu64, book->shown.inst.venue_symbol,
-                      book->shown.venue_seq);
-        binance_book_lose(self, book, STALE_CROSSED);
+        note_crossed(self, book);
+        show(self, book);
         return;
     }
     if (l2_book_state(book->shown.book) != BOOK_LIVE && book->was_live) {
@@ -204,9 +220,7 @@ int binance_book_take_diff(struct venue_market *self, struct feed_book *book, co
         drop_levels(self, book, status);
         return status;
     }
-    settle(self, book);
-    if (!book->synced)
-        keep(self, book, diff, self->changes);
+    settle_diff(self, book);
     return OK;
 }
 
@@ -250,7 +264,8 @@ static int join_pending(struct venue_market *self, struct feed_book *book)
 int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book, uint64_t last,
                                int64_t venue_time)
 {
-    if (!snapshot_joins(self, book, last)) {
+    bool behind = book->synced && last < book->shown.venue_seq; /* the diffs since then are not kept */
+    if (behind || !snapshot_joins(self, book, last)) {
         self->counters.snapshots_rejected++;
         return OK;
     }
@@ -268,6 +283,6 @@ int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book
     if (status != OK)
         drop_levels(self, book, status);
     else if (book->synced)
-        settle(self, book);
+        settle_snapshot(self, book);
     return status;
 }

@@ -48,6 +48,9 @@ void binance_book_announce(struct venue_market *self, struct feed_book *book);
 /* The book is no longer what the venue has: nothing but a snapshot brings it back. */
 void binance_book_lose(struct venue_market *self, struct feed_book *book, enum stale_reason reason);
 
+/* Not synchronised, or crossed. */
+bool binance_book_wants_snapshot(const struct feed_book *book);
+
 /* Takes a diff, or a snapshot, whose levels stand in self->changes. What does not join is no error; E_RANGE and
  * E_FULL are, when levels do not fit: then the book is lost. */
 int binance_book_take_diff(struct venue_market *self, struct feed_book *book, const struct diff *diff);

@@ -295,7 +295,7 @@ static int on_answer(struct venue_market *self, const struct frame *frame)
     struct feed_book *book = binance_book_named(self, name, strlen(name));
     if (!book)
         return E_SYNTAX;
-    if (book->synced)
+    if (!binance_book_wants_snapshot(book))
         return ignore(self);
     if (json_u64(json_get(self->json, root, "lastUpdateId"), &last) != OK)
         return binance_error(self, E_SYNTAX, "%s: snapshot: expected lastUpdateId", name);

@@ -320,6 +320,7 @@ static int on_orderbook(struct venue_market *self, const struct frame *frame, co
         return ignore(self);
     char *error = self->counters.last_error;
     int status = units_read(&self->units, self->json, event, error, sizeof self->counters.last_error);
+    self->counters.totals_wrong += status == OK && self->units.totals_wrong;
     status = take_units(self, book, status);
     if (status != OK)
         return status;

@@ -49,20 +49,21 @@ static bool total_holds(const struct units *units, int side, const struct json_n
     return off <= (shown.m < sure_below ? 0 : total / (sure_below / 10));
 }
 
-/* Totals are of the venue's whole book, which has 15 units or 30; of fewer they say nothing. */
-static int check_totals(const struct units *self, const struct json *json, const struct json_node *event,
-                        char *error, size_t error_cap)
+/* Totals are of the venue's whole book, which has 15 units or 30; of fewer they say nothing. A wrong one is told,
+ * not refused: the units are what is traded on, and of 15 asked for out of 30 the venue may total all. */
+static void check_totals(struct units *self, const struct json *json, const struct json_node *event, char *error,
+                         size_t error_cap)
 {
+    self->totals_wrong = false;
     static const char *const names[2][2] = {{"tbs", "total_bid_size"}, {"tas", "total_ask_size"}};
     for (int side = 0; side < 2 && (self->n == 15 || self->n == 30); side++) {
         const struct json_node *total = upbit_member(json, event, names[side][0], names[side][1]);
         if (total && !total_holds(self, side, total)) {
             snprintf(error, error_cap, "%s '%.*s': expected the sum of %u sizes", names[side][1],
                      (int)total->len, total->text, self->n);
-            return E_SYNTAX;
+            self->totals_wrong = true;
         }
     }
-    return OK;
 }
 
 static bool make_room(struct units *self, uint32_t n)
@@ -97,5 +98,6 @@ int units_read(struct units *self, const struct json *json, const struct json_no
             return E_SYNTAX;
         }
     }
-    return check_totals(self, json, event, error, error_cap);
+    check_totals(self, json, event, error, error_cap);
+    return OK;
 }

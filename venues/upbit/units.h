@@ -13,6 +13,7 @@ struct unit {
 struct units {
     struct unit *at;
     uint32_t n, cap;
+    bool totals_wrong; /* the message's totals are not the sums of its sizes */
 };
 
 /* A member by its name in the SIMPLE or in the DEFAULT format. */
@@ -20,7 +21,7 @@ const struct json_node *upbit_member(const struct json *json, const struct json_
                                      const char *full);
 
 /* Reads all units of a message, and checks its totals where all of the venue's units came. E_SYNTAX, E_RANGE,
- * E_FULL, with words in error. */
+ * E_FULL, with words in error; on OK words too when totals_wrong. */
 int units_read(struct units *self, const struct json *json, const struct json_node *event, char *error,
                size_t error_cap);
 void units_free(struct units *self);
