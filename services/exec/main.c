@@ -156,27 +156,40 @@ static void beat(void *ctx, struct now now)
     ledger_beat(s->ledger, !s->blocked, service_now(s, now).market_ns, epoch, pos, now);
 }
 
-/* Reads the venue's log back, and opens it to go on. A last line without its newline was never answered: cut.
- */
+/* Returns the length of the whole lines. A last line without its newline was never answered; what else cannot
+ * be read is not passed over, for behind it are answers that were given. */
+static off_t restore_paper(struct hand *hand, FILE *log)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+    off_t whole = 0;
+    while ((len = getline(&line, &cap, log)) > 0 && line[len - 1] == '\n') {
+        if (paper_restore(hand->paper, line, (size_t)len - 1) != OK)
+            service_fail(&hand->s, "paper.log: a line cannot be read; expected what the paper venue wrote");
+        whole += len;
+    }
+    free(line);
+    if (ferror(log))
+        service_fail(&hand->s, "paper.log cannot be read");
+    return whole;
+}
+
+/* Reads the venue's log back, and opens it to go on. */
 static void open_paper(struct hand *hand)
 {
     struct service *s = &hand->s;
+    off_t whole = 0;
     hand->paper = paper_new(&s->config, s->view, PAPER_ORDERS, (struct paper_log){hand, write_paper_log});
     if (!hand->paper)
         service_fail(s, "out of memory");
-    FILE *f = fopen("paper.log", "re");
-    char line[512];
-    long whole = 0;
-    while (f && fgets(line, sizeof line, f)) {
-        size_t len = strlen(line);
-        if (line[len - 1] != '\n')
-            break;
-        if (paper_restore(hand->paper, line, len - 1) != OK)
-            service_fail(s, "paper.log: a line cannot be read; expected what the paper venue wrote");
-        whole = ftell(f);
+    FILE *log = fopen("paper.log", "re");
+    if (!log && errno != ENOENT)
+        service_fail(s, "paper.log cannot be opened");
+    if (log) {
+        whole = restore_paper(hand, log);
+        (void)fclose(log);
     }
-    if (f)
-        (void)fclose(f);
     hand->paper_log = open("paper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (hand->paper_log < 0 || ftruncate(hand->paper_log, whole) != 0)
         service_fail(s, "paper.log cannot be opened");
