@@ -36,7 +36,9 @@ static const char usage[] =
     "\n"
     "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 6 not reconciled\n";
 
-enum { WORKERS_MAX = 64, SERVICES_MAX = WORKERS_MAX + 4, ASK_MS = 300, STOP_MS = 8000 };
+enum { WORKERS_MAX = 64, SERVICES_MAX = WORKERS_MAX + 4, ASK_MS = 300, STOP_MS = 8000, WATCH_US = 20000 };
+
+#define ASK_EVERY_NS (200 * NS_PER_MS)
 
 struct running {
     struct run_options options;
@@ -88,9 +90,10 @@ static void say_hello(const struct running *run, const char *run_id)
     const struct config *c = &run->options.config;
     printf("run %s in %s\n", run_id, run->options.dir);
     if (strcmp(c->feed.source, "sim") == 0)
-        printf("market: SIMULATED, %ld symbols at two venues, seed %ld; %ld dislocations of %ld bps a minute "
-               "are "
-               "injected so that there is something to trade: its profit means nothing\n",
+        printf("market: SIMULATED, %" PRId64 " symbols at two venues, seed %" PRId64 "; %" PRId64
+               " dislocations of %" PRId64
+               " bps a minute are injected so that there is something to trade: its "
+               "profit means nothing\n",
                c->sim.symbols, c->sim.seed, c->sim.dislocations_per_min, c->sim.dislocation_bps);
     for (uint32_t i = 0; strcmp(c->feed.source, "replay") == 0 && i < c->n_recordings; i++)
         printf("market: recording %s, speed %s\n", c->recordings[i].path, c->feed.speed);
@@ -100,7 +103,8 @@ static void say_hello(const struct running *run, const char *run_id)
     if (c->arb.latency_allowance_bps.m == 0)
         printf("latency allowance: 0, by configuration\n");
     if (strcmp(c->arb.reference, "mean") == 0)
-        printf("edge: against the basis' moving mean (%ld ms), not against zero\n", c->arb.reference_ms);
+        printf("edge: against the basis' moving mean (%" PRId64 " ms), not against zero\n",
+               c->arb.reference_ms);
     (void)fflush(stdout);
 }
 
@@ -143,30 +147,33 @@ static int64_t seconds_left(const struct running *run, int64_t seconds)
 
 static void show_status(struct running *run, int64_t mono_ns)
 {
-    char line[512], away[96] = "";
-    int64_t seconds = (mono_ns - run->started_mono_ns) / NS_PER_SEC, elapsed = mono_ns - run->last_mono_ns;
+    const int64_t seconds = (mono_ns - run->started_mono_ns) / NS_PER_SEC;
+    const int64_t elapsed = mono_ns - run->last_mono_ns;
+    const int64_t pnl_cents = figure(run, "risk", "day_pnl") / 10000;
+    const int64_t left_s = seconds_left(run, seconds);
     run->last_mono_ns = mono_ns;
+    printf("%02" PRId64 ":%02" PRId64 " symbols %" PRId64 " STALE %" PRId64, seconds / 60, seconds % 60,
+           figure(run, "feed", "instruments"), figure(run, "feed", "books_stale"));
+    printf(" | books %" PRId64 "/s evals %" PRId64 "/s decisions %" PRId64 "/s",
+           rate(figure(run, "feed", "books_published"), &run->last_books, elapsed),
+           rate(figure(run, "strategy", "evaluations"), &run->last_evaluations, elapsed),
+           rate(figure(run, "risk", "decisions"), &run->last_decisions, elapsed));
+    printf(" | orders %" PRId64 " fills %" PRId64, figure(run, "exec", "orders"),
+           figure(run, "exec", "fills"));
+    printf(" | net %s%" PRId64 ".%02" PRId64 " %s", pnl_cents < 0 ? "-" : "+", imaxabs(pnl_cents) / 100,
+           imaxabs(pnl_cents) % 100, run->options.config.run.reporting);
+    printf(" | tick-to-order p50 %" PRId64 " p99 %" PRId64 " us",
+           figure(run, "exec", "tick_to_order_p50_ns") / 1000,
+           figure(run, "exec", "tick_to_order_p99_ns") / 1000);
+    const char *separator = " | no answer: ";
     for (int i = 0; i < run->children.n; i++)
-        if (!run->answered[i] && strlen(away) + 30 < sizeof away)
-            (void)sprintf(away + strlen(away), " %s", run->children.child[i].name);
-    int64_t pnl_cents = figure(run, "risk", "day_pnl") / 10000;
-    int n = snprintf(
-        line, sizeof line,
-        "%02ld:%02ld symbols %ld STALE %ld | books %ld/s evals %ld/s decisions %ld/s | orders %ld fills "
-        "%ld | net %s%ld.%02ld %s | tick-to-order p50 %ld p99 %ld us",
-        seconds / 60, seconds % 60, figure(run, "feed", "instruments"), figure(run, "feed", "books_stale"),
-        rate(figure(run, "feed", "books_published"), &run->last_books, elapsed),
-        rate(figure(run, "strategy", "evaluations"), &run->last_evaluations, elapsed),
-        rate(figure(run, "risk", "decisions"), &run->last_decisions, elapsed), figure(run, "exec", "orders"),
-        figure(run, "exec", "fills"), pnl_cents < 0 ? "-" : "+", labs(pnl_cents) / 100, labs(pnl_cents) % 100,
-        run->options.config.run.reporting, figure(run, "exec", "tick_to_order_p50_ns") / 1000,
-        figure(run, "exec", "tick_to_order_p99_ns") / 1000);
-    if (*away)
-        n += snprintf(line + n, sizeof line - (size_t)n, " | no answer:%s", away);
-    int64_t left_s = seconds_left(run, seconds);
+        if (!run->answered[i]) {
+            printf("%s%s", separator, run->children.child[i].name);
+            separator = " ";
+        }
     if (run->terminal && left_s >= 0)
-        (void)snprintf(line + n, sizeof line - (size_t)n, " | %" PRId64 " s left", left_s);
-    printf("%s\n", line);
+        printf(" | %" PRId64 " s left", left_s);
+    (void)putchar('\n');
     (void)fflush(stdout);
 }
 
@@ -179,37 +186,41 @@ static bool finished(const struct running *run, int64_t mono_ns)
     return run->limits.evaluations && figure(run, "strategy", "evaluations") >= run->limits.evaluations;
 }
 
+/* false: somebody dies whenever it is started. */
+static bool keep_alive(struct running *run)
+{
+    if (supervisor_watch(&run->children) > 0)
+        for (int i = 0; i < run->children.n; i++)
+            if (run->children.child[i].wanted && !run->children.child[i].pid)
+                printf("%s died; starting it again\n", run->children.child[i].name);
+    const char *hopeless = supervisor_hopeless(&run->children);
+    if (hopeless)
+        (void)fprintf(stderr,
+                      "sluice: %s dies at once, ten times in a row; see log/%s.log and log/%s.stderr in %s\n",
+                      hopeless, hopeless, hopeless, run->options.dir);
+    return hopeless == NULL;
+}
+
 /* true: the run came to its end; false: it cannot go on. */
 static bool watch(struct running *run)
 {
-    int64_t next_ns = clock_mono_ns() + NS_PER_SEC, asked_ns = 0;
-    run->started_mono_ns = run->last_mono_ns = clock_mono_ns();
-    for (;;) {
-        if (supervisor_watch(&run->children))
-            for (int i = 0; i < run->children.n; i++)
-                if (run->children.child[i].wanted && !run->children.child[i].pid)
-                    printf("%s died; starting it again\n", run->children.child[i].name);
-        const char *hopeless = supervisor_hopeless(&run->children);
-        if (hopeless) {
-            (void)fprintf(
-                stderr,
-                "sluice: %s dies at once, ten times in a row; see log/%s.log and log/%s.stderr in %s\n",
-                hopeless, hopeless, hopeless, run->options.dir);
+    int64_t mono_ns = clock_mono_ns(), next_ns = mono_ns + NS_PER_SEC, asked_ns = 0;
+    run->started_mono_ns = run->last_mono_ns = mono_ns;
+    while (!finished(run, mono_ns)) {
+        (void)usleep(WATCH_US);
+        if (!keep_alive(run))
             return false;
-        }
-        int64_t mono_ns = clock_mono_ns();
-        if (mono_ns - asked_ns > 200 * NS_PER_MS) {
+        mono_ns = clock_mono_ns();
+        if (mono_ns - asked_ns > ASK_EVERY_NS) {
             ask_all(run);
             asked_ns = mono_ns;
         }
         if (mono_ns >= next_ns) {
             show_status(run, mono_ns);
-            next_ns += NS_PER_SEC;
+            next_ns = mono_ns - next_ns < NS_PER_SEC ? next_ns + NS_PER_SEC : mono_ns + NS_PER_SEC;
         }
-        if (finished(run, mono_ns))
-            return true;
-        (void)usleep(20000);
     }
+    return true;
 }
 
 /* ---- stopping, in the design's order
@@ -232,12 +243,19 @@ static void tell(struct running *run, const char *name, enum control_verb verb)
             return;
 }
 
+static bool answers(const struct running *run, const char *name)
+{
+    int i = child_index(run, name);
+    return i >= 0 && run->answered[i];
+}
+
 /* Nothing is under way any more: exec has taken all of risk's ledger and has no basket open, and risk has
- * taken all of exec's. */
+ * taken all of exec's. What either said before it died is no proof. */
 static bool settled(struct running *run)
 {
     ask_all(run);
-    return figure(run, "exec", "baskets_open") == 0 && figure(run, "risk", "open_baskets") == 0 &&
+    return answers(run, "exec") && answers(run, "risk") && figure(run, "risk", "current") > 0 &&
+           figure(run, "exec", "baskets_open") == 0 && figure(run, "risk", "open_baskets") == 0 &&
            figure(run, "exec", "risk_pos") >= figure(run, "risk", "ledger_head_pos");
 }
 
@@ -253,7 +271,7 @@ static void stop_all(struct running *run)
     for (int64_t until_ns = clock_mono_ns() + STOP_MS * NS_PER_MS;
          clock_mono_ns() < until_ns && !settled(run);) {
         (void)supervisor_watch(&run->children); /* who dies now is still needed */
-        (void)usleep(20000);
+        (void)usleep(WATCH_US);
     }
     static const char *const order[] = {"risk", "exec", "recorder", "feed"};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
