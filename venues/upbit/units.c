@@ -49,10 +49,11 @@ static bool total_holds(const struct units *units, int side, const struct json_n
     return off <= (shown.m < sure_below ? 0 : total / (sure_below / 10));
 }
 
-/* Totals are of the venue's whole book, which has 15 units or 30; of fewer they say nothing. A wrong one is told,
- * not refused: the units are what is traded on, and of 15 asked for out of 30 the venue may total all. */
-static void check_totals(struct units *self, const struct json *json, const struct json_node *event, char *error,
-                         size_t error_cap)
+/* Totals are of the venue's whole book, which has 15 units or 30; of fewer they say nothing. A wrong one is
+ * told, not refused: the units are what is traded on, and of 15 asked for out of 30 the venue may total all.
+ */
+static void check_totals(struct units *self, const struct json *json, const struct json_node *event,
+                         char *error, size_t error_cap)
 {
     self->totals_wrong = false;
     static const char *const names[2][2] = {{"tbs", "total_bid_size"}, {"tas", "total_ask_size"}};
