@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -57,15 +59,41 @@ static int write_new_run(const struct run_options *options, const char *run_id, 
     return OK;
 }
 
+/* Nobody else may run here meanwhile. The lock goes with this process, however it ends. */
+static bool lock_run(void)
+{
+    int fd = open("run.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static bool is_empty(const char *dir)
+{
+    int entries = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+        entries += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (d)
+        (void)closedir(d);
+    return d && entries == 0;
+}
+
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
     if (!make_parents(options->dir) || chdir(options->dir) != 0)
         return said(error, E_IO, options->dir, strerror(errno));
-    (void)chmod(".", 0700);
     bool exists = access("run_id", F_OK) == 0;
     if (exists && !options->resume)
         return said(error, E_EXISTS, options->dir,
                     "a run is there already; expected a new directory, or --resume to go on with it");
+    if (!exists && options->resume)
+        return said(error, E_ABSENT, options->dir, "no run is there to go on with; expected the --dir of a run");
+    /* What somebody else keeps in a directory is not ours to close to others. */
+    if (!exists && !is_empty("."))
+        return said(error, E_EXISTS, options->dir, "it has files of something else; expected a new directory");
+    if (chmod(".", 0700) != 0)
+        return said(error, E_IO, options->dir, strerror(errno));
+    if (!lock_run())
+        return said(error, E_BUSY, options->dir, "another process runs it");
     int status = OK;
     if (exists) {
         config_defaults(&options->config);

@@ -13,7 +13,8 @@ struct run_options {
     bool resume;
 };
 
-/* Makes the directory and what belongs into it, and changes into it. An existing run is refused (E_EXISTS) unless
+/* Makes the directory and what belongs into it, and changes into it. An existing run is refused (E_EXISTS), and a directory
+ * that has anything else in it, unless
  * `resume`; then its config and id are kept. run_id is written, and to `session` the id of this start. E_IO, E_EXISTS, E_ABSENT with words in error. */
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
 

@@ -43,7 +43,7 @@ bool supervisor_open(struct supervisor *s)
     return true;
 }
 
-static void become(const struct supervisor *s, const struct child *c)
+static void become(const struct supervisor *s, const struct child *c, pid_t supervisor)
 {
     char program[1100], errors[64];
     sigset_t none;
@@ -51,6 +51,8 @@ static void become(const struct supervisor *s, const struct child *c)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setpgid(0, 0); /* a Ctrl-C is the supervisor's to handle, in the right order */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != supervisor) /* it died before that could be heard of */
+        _exit(1);
     (void)snprintf(program, sizeof program, "%s/%s", s->bin_dir, c->program);
     (void)snprintf(errors, sizeof errors, "log/%s.stderr", c->name);
     int fd = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -67,11 +69,11 @@ static void become(const struct supervisor *s, const struct child *c)
 
 static bool spawn(struct supervisor *s, struct child *c)
 {
-    pid_t pid = fork();
+    pid_t supervisor = getpid(), pid = fork();
     if (pid < 0)
         return false;
     if (pid == 0)
-        become(s, c);
+        become(s, c, supervisor);
     c->pid = pid;
     c->started_mono_ns = clock_mono_ns();
     c->restart_mono_ns = 0;
@@ -168,8 +170,11 @@ void supervisor_end(struct supervisor *s, const char *name, int timeout_ms)
 
 void supervisor_kill_all(struct supervisor *s)
 {
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < s->n; i++) {
         s->child[i].wanted = false;
+        if (s->child[i].pid)
+            (void)kill(s->child[i].pid, SIGTERM);
+    }
     for (int i = 0; i < s->n; i++)
         supervisor_end(s, s->child[i].name, 0);
 }

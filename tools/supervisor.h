@@ -40,7 +40,7 @@ const char *supervisor_hopeless(const struct supervisor *s);
 /* Waits for one child that is no longer wanted to end by itself; after timeout_ms SIGTERM, a second later SIGKILL. */
 void supervisor_end(struct supervisor *s, const char *name, int timeout_ms);
 
-/* All that still run, by force. */
+/* All that still run, at once and by force. */
 void supervisor_kill_all(struct supervisor *s);
 
 struct child *supervisor_child(struct supervisor *s, const char *name);

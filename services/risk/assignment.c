@@ -153,8 +153,9 @@ static void welcome(struct risk *self, const struct hello *hello, struct now now
     int index = owner_find(self, hello->worker);
     if (index >= 0) {
         known = &self->owners[index];
-        if (known->previous == hello->incarnation) {
-            self->ignored++; /* the last word of a past life, arriving late */
+        if (known->live && known->previous == hello->incarnation) {
+            self->ignored++; /* the last word of a past life, arriving late; from a life that goes on it is not
+                                the last, and once the name is free it is heard */
             return;
         }
         if (known->live)

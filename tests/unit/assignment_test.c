@@ -240,6 +240,22 @@ START_TEST(a_new_incarnation_gets_all_its_routes_under_new_epochs)
 }
 END_TEST
 
+START_TEST(a_worker_whose_name_another_took_is_heard_again_once_the_other_is_gone)
+{
+    hello("w1", 12);
+    hello("w1", 11);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 12);
+    pass_ms(2001);
+    tick_time();
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "");
+    hello("w1", 11);
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 11);
+    hello("w1", 12); /* and now that one's words are late */
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 11);
+}
+END_TEST
+
 START_TEST(a_worker_that_wakes_after_its_lease_is_counted_once)
 {
     pass_ms(2001);
@@ -421,6 +437,7 @@ int main(void)
     tcase_add_test(c, a_silent_worker_loses_its_routes_with_its_lease);
     tcase_add_test(c, only_local_time_runs_a_lease_out);
     tcase_add_test(c, a_new_incarnation_gets_all_its_routes_under_new_epochs);
+    tcase_add_test(c, a_worker_whose_name_another_took_is_heard_again_once_the_other_is_gone);
     tcase_add_test(c, a_worker_that_wakes_after_its_lease_is_counted_once);
     tcase_add_test(c, a_busy_route_moves_when_its_basket_ends);
     tcase_add_test(c, a_busy_route_of_a_gone_worker_moves_at_once_with_its_basket_open);
