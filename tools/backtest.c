@@ -18,6 +18,7 @@
 #include "services/recorder/store_fill.h"
 #include "services/risk/risk.h"
 #include "services/strategy/worker.h"
+#include "tools/control.h"
 #include "tools/report.h"
 #include "tools/run_options.h"
 #include "tools/verb.h"
@@ -272,13 +273,14 @@ static void advance(struct backtest *b, int64_t market_ns)
 
 static bool over(const struct backtest *b, int64_t next_ns)
 {
-    struct reply reply = {0};
+    static struct reply reply;
     if (next_ns == INT64_MAX || (b->limits.seconds && next_ns - b->first_ns > b->limits.seconds * NS_PER_SEC))
         return true;
     if (b->limits.evaluations == 0)
         return false;
+    reply.n_metrics = 0;
     worker_status(b->worker, &reply);
-    return reply.n_metrics > 0 && reply.metrics[0].value >= b->limits.evaluations;
+    return control_metric(&reply, "evaluations", 0) >= b->limits.evaluations;
 }
 
 static void show_progress(struct backtest *b, bool terminal)
@@ -448,6 +450,10 @@ int verb_backtest(int argc, char **argv)
     int code = run_options_read(argc, argv, usage, &b.options, &b.limits);
     if (code)
         return code < 0 ? 0 : code;
+    if (b.options.resume) {
+        (void)fail("--resume: a backtest is not gone on with; expected a new --dir");
+        return EXIT_USAGE;
+    }
     run_id_now(stamp);
     if (!*b.options.dir)
         (void)snprintf(b.options.dir, sizeof b.options.dir, "runs/%s", stamp);

@@ -325,6 +325,7 @@ int verb_run(int argc, char **argv)
         stop_all(&run);
     else
         supervisor_kill_all(&run.children);
+    supervisor_close();
     for (int i = 0; i < run.children.n; i++)
         control_close(&run.control[i]);
     if (run.zmq)

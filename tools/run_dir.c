@@ -79,17 +79,19 @@ static bool is_empty(const char *dir)
 
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
-    if (!make_parents(options->dir) || chdir(options->dir) != 0)
+    if ((!options->resume && !make_parents(options->dir)) || chdir(options->dir) != 0)
         return said(error, E_IO, options->dir, strerror(errno));
     bool exists = access("run_id", F_OK) == 0;
     if (exists && !options->resume)
         return said(error, E_EXISTS, options->dir,
                     "a run is there already; expected a new directory, or --resume to go on with it");
     if (!exists && options->resume)
-        return said(error, E_ABSENT, options->dir, "no run is there to go on with; expected the --dir of a run");
+        return said(error, E_ABSENT, options->dir,
+                    "no run is there to go on with; expected the --dir of a run");
     /* What somebody else keeps in a directory is not ours to close to others. */
     if (!exists && !is_empty("."))
-        return said(error, E_EXISTS, options->dir, "it has files of something else; expected a new directory");
+        return said(error, E_EXISTS, options->dir,
+                    "it has files of something else; expected a new directory");
     if (chmod(".", 0700) != 0)
         return said(error, E_IO, options->dir, strerror(errno));
     if (!lock_run())

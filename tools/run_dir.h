@@ -13,9 +13,9 @@ struct run_options {
     bool resume;
 };
 
-/* Makes the directory and what belongs into it, and changes into it. An existing run is refused (E_EXISTS), and a directory
- * that has anything else in it, unless
- * `resume`; then its config and id are kept. run_id is written, and to `session` the id of this start. E_IO, E_EXISTS, E_ABSENT with words in error. */
+/* Makes the directory and what belongs into it, changes into it, and locks it until this process ends. With `resume` it
+ * must hold a run, whose config and id are kept; without, nothing at all. run_id is written, and the id of this start to
+ * `session`. E_IO, E_EXISTS, E_ABSENT, E_BUSY (another process runs it) with words in error. */
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
 
 /* Changes into an existing run directory; E_ABSENT with words. */

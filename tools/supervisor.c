@@ -43,6 +43,11 @@ bool supervisor_open(struct supervisor *s)
     return true;
 }
 
+void supervisor_close(void)
+{
+    (void)unlink("pids.json");
+}
+
 static void become(const struct supervisor *s, const struct child *c, pid_t supervisor)
 {
     char program[1100], errors[64];

@@ -27,6 +27,9 @@ struct supervisor {
 /* Finds the programs. false: they are not beside this one. */
 bool supervisor_open(struct supervisor *s);
 
+/* Nobody runs any more. */
+void supervisor_close(void);
+
 /* Adds a child and starts it, in the working directory as run directory. false: it cannot be started. */
 bool supervisor_start(struct supervisor *s, const char *program, const char *name);
 
