@@ -480,7 +480,11 @@ int verb_backtest(int argc, char **argv)
         status = end(&b);
     if (status == OK)
         status = store_fill(".", b.view, error);
+    bool damaged = *player_damage(b.player) != 0;
+    if (damaged)
+        (void)fail(player_damage(b.player));
     close_all(&b);
     view_destroy(&b.view);
-    return status == OK ? report_print(".", false, stdout) : fail(*error ? error : status_text(status));
+    code = status == OK ? report_print(".", false, stdout) : fail(*error ? error : status_text(status));
+    return code == EXIT_DONE && damaged ? EXIT_FAILED : code;
 }

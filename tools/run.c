@@ -330,5 +330,12 @@ int verb_run(int argc, char **argv)
         control_close(&run.control[i]);
     if (run.zmq)
         (void)zmq_ctx_term(run.zmq);
-    return ended ? report_print(".", false, stdout) : EXIT_FAILED;
+    code = ended ? report_print(".", false, stdout) : EXIT_FAILED;
+    if (figure(&run, "feed", "damaged") > 0) {
+        (void)fprintf(stderr,
+                      "sluice: a recording is damaged and ended before its time; see log/feed.log in %s\n",
+                      run.options.dir);
+        return code == EXIT_DONE ? EXIT_FAILED : code;
+    }
+    return code;
 }

@@ -11,6 +11,7 @@ enum { TRACKS_MAX = CONFIG_MAX_recordings };
 
 /* One recording. Venues are per track: two recordings of one venue are two sockets' worth of books. */
 struct track {
+    const char *path;
     struct recording *recording;
     struct recorded_line line; /* the next frame, read ahead */
     bool ended;
@@ -24,7 +25,9 @@ struct player {
     uint32_t n_tracks;
     struct instrument_file *instruments;
     struct market_sink sink;
-    uint64_t foreign; /* frames of venues that are not built in */
+    uint64_t foreign;              /* frames of venues that are not built in */
+    char damage[CONFIG_ERROR_MAX]; /* of the first recording that ended before its time, in words; else empty
+                                    */
 };
 
 /* Reads on to the next inbound or connect frame of a venue that is built in. */
@@ -37,11 +40,13 @@ static void read_ahead(struct player *self, struct track *t)
             continue;
         if (!t->ops && (t->ops = venue_of_url(f->url)) != NULL)
             t->market = t->ops->open(self->instruments, &self->sink);
-        if (t->market && t->ops->owns_url(f->url))
+        if (t->ops && t->market && t->ops->owns_url(f->url))
             return;
         self->foreign++;
     }
     t->ended = true;
+    if (got < 0 && !*self->damage)
+        (void)snprintf(self->damage, sizeof self->damage, "%s: %s", t->path, recording_error(t->recording));
 }
 
 static int open_recordings(struct player *self, const struct config *config, char error[CONFIG_ERROR_MAX])
@@ -53,6 +58,7 @@ static int open_recordings(struct player *self, const struct config *config, cha
     }
     for (uint32_t i = 0; i < config->n_recordings; i++) {
         struct track *t = &self->tracks[self->n_tracks];
+        t->path = config->recordings[i].path;
         int status = recording_open(config->recordings[i].path, &t->recording, error, CONFIG_ERROR_MAX);
         if (status)
             return status;
@@ -138,6 +144,11 @@ void player_step(struct player *self)
     struct track *t = &self->tracks[next - self->tracks];
     (void)t->ops->on_frame(t->market, &t->line.frame);
     read_ahead(self, t);
+}
+
+const char *player_damage(const struct player *self)
+{
+    return self->damage;
 }
 
 double player_progress(const struct player *self)

@@ -20,6 +20,9 @@ int64_t player_next_ns(const struct player *self);
 /* Plays the next change into the sink. A frame that cannot be read is counted by its venue. */
 void player_step(struct player *self);
 
+/* What was wrong with a recording that ended before its time, in words; "" when nothing was. */
+const char *player_damage(const struct player *self);
+
 /* Share done, 0 to 1; 0 for a simulation. */
 double player_progress(const struct player *self);
 

@@ -51,6 +51,8 @@ static void note_end(struct publisher *p, struct now now)
     if (!p->ended && player_next_ns(p->player) == INT64_MAX) {
         p->ended = true;
         p->ended_mono_ns = now.mono_ns;
+        if (*player_damage(p->player))
+            log_line(LOG_ERROR, "recording-damaged", "error=\"%s\"", player_damage(p->player));
     }
 }
 
@@ -274,6 +276,7 @@ static void on_status(struct service *s, struct reply *reply)
     status_metric(reply, "published", (int64_t)p->published);
     status_metric(reply, "unsent", (int64_t)p->unsent);
     status_metric(reply, "ended", p->ended);
+    status_metric(reply, "damaged", *player_damage(p->player) != 0);
     status_metric(reply, "progress_permille", (int64_t)(player_progress(p->player) * 1000));
     status_metric(reply, "played_ns", p->clock.reached_ns - p->clock.begin_ns);
     status_metric(reply, "consumers", p->pacer.n);
