@@ -1,9 +1,11 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 #include "lib/runtime/ledger.h"
+#include "lib/runtime/log.h"
 #include "lib/runtime/metric.h"
 #include "proto/topic.h"
 
@@ -51,15 +53,13 @@ static int recover(struct ledger *self, ledger_record_fn *apply, void *ctx, stru
         if (codec_decode(self->decoder, record.payload, record.len, m, &self->drops))
             apply(ctx, m);
         else {
-            (void)snprintf(error, LEDGER_ERROR_MAX, "%s: position %llu cannot be read: %.96s", self->dir,
-                           (unsigned long long)record.pos, self->drops.last);
+            (void)snprintf(error, LEDGER_ERROR_MAX, "%s: position %" PRIu64 " cannot be read: %.96s",
+                           self->dir, record.pos, self->drops.last);
             status = E_CORRUPT;
             break;
         }
     }
-    if (status < 0 && status != E_CORRUPT)
-        (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_reader_error(reader));
-    else if (status == E_CORRUPT && !*error)
+    if (status < 0 && !*error)
         (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_reader_error(reader));
     journal_reader_close(&reader);
     return status < 0 ? status : OK;
@@ -210,17 +210,23 @@ static uint32_t send_range(struct ledger *self, const void *identity, size_t ide
     char error[JOURNAL_ERROR_MAX];
     struct journal_record record;
     uint32_t sent = 0;
+    int got = 0;
     if (self->serving && self->serving_next != next)
         journal_reader_close(&self->serving);
-    if (!self->serving && journal_reader_open(self->dir, next, &self->serving, error) != OK)
+    if (!self->serving && journal_reader_open(self->dir, next, &self->serving, error) != OK) {
+        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next, error);
         return 0;
-    while (sent < credit && journal_reader_next(self->serving, &record) == 1) {
-        if (!send_to(self, identity, identity_len, record.payload, record.len)) {
-            journal_reader_close(&self->serving); /* it has moved past what was not sent */
-            break;
-        }
-        sent++;
     }
+    while (sent < credit && (got = journal_reader_next(self->serving, &record)) == 1 &&
+           send_to(self, identity, identity_len, record.payload, record.len))
+        sent++;
+    if (got < 0)
+        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next + sent,
+                 journal_reader_error(self->serving));
+    /* After an error, or a record that it read but could not send, it does not stand where the next answer
+     * begins. */
+    if (got < 0 || (got == 1 && sent < credit))
+        journal_reader_close(&self->serving);
     self->serving_next = next + sent;
     self->replayed += sent;
     return sent;
@@ -249,6 +255,17 @@ static void answer(struct ledger *self, const void *identity, size_t identity_le
     (void)send_to(self, identity, identity_len, self->bytes, len);
 }
 
+/* What a reader stored of an earlier life counts as far as that life is ours: to our base. */
+static void take_stored(struct ledger *self, const struct stored *stored)
+{
+    uint64_t ours = stored->epoch == self->epoch  ? journal_head_pos(self->journal)
+                    : stored->epoch < self->epoch ? self->base_pos
+                                                  : 0;
+    uint64_t pos = stored->pos < ours ? stored->pos : ours;
+    if (pos > self->stored_pos)
+        self->stored_pos = pos;
+}
+
 int ledger_serve(void *ledger, struct now now, int bound)
 {
     struct ledger *self = ledger;
@@ -265,8 +282,8 @@ int ledger_serve(void *ledger, struct now now, int bound)
         inbox_skip(&self->inbox, self->replay);
         if (read && m.env.type == MSG_REPLAY)
             answer(self, identity, identity_len, &m.replay, now);
-        else if (read && m.env.type == MSG_STORED && m.stored.pos > self->stored_pos)
-            self->stored_pos = m.stored.pos;
+        else if (read && m.env.type == MSG_STORED)
+            take_stored(self, &m.stored);
     }
     return taken;
 }

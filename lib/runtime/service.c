@@ -220,8 +220,8 @@ void service_flush(struct service *s)
     int status = effects_run(&s->outbox, &s->devices);
     if (status != OK && !s->blocked)
         log_line(LOG_ERROR, "blocked",
-                 "error=%s effects=%u what=\"no input is taken until this can be written\"",
-                 status_text(status), s->outbox.n_effects);
+                 "error=\"%s\" effects=%u what=\"no input is taken until this can be written\"",
+                 s->ledger ? ledger_error(s->ledger) : status_text(status), s->outbox.n_effects);
     else if (status == OK && s->blocked)
         log_line(LOG_WARN, "unblocked", "what=\"writing works again\"");
     s->blocked = status != OK;
