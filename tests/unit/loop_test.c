@@ -1,0 +1,216 @@
+/* What the loop promises: sources in order, then timers, then the tail; no wake-up that nobody asked for, and
+ * none lost. */
+#include "lib/runtime/loop.h"
+
+#include <check.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { SOURCES = 3 };
+
+static struct loop *loop;
+static int ready[SOURCES];   /* eventfds */
+static int drained[SOURCES]; /* how often each was */
+static bool full[SOURCES];   /* takes as many messages as it may */
+static char did[64];         /* in order: sources by number, 't' a timer, '.' the tail */
+static int tails_wanted;
+static int64_t began_ns, ended_ns;
+
+static void note(char letter)
+{
+    size_t n = strlen(did);
+    if (n + 1 < sizeof did) {
+        did[n] = letter;
+        did[n + 1] = '\0';
+    }
+}
+
+static void wake(int source)
+{
+    ck_assert_int_eq(eventfd_write(ready[source], 1), 0);
+}
+
+static int drain(void *ctx, struct now now, int bound)
+{
+    int i = (int)((int *)ctx - ready);
+    eventfd_t value;
+    ck_assert_int_gt(now.mono_ns, 0);
+    ck_assert_int_gt(bound, 0);
+    (void)eventfd_read(ready[i], &value);
+    note((char)('0' + i));
+    drained[i]++;
+    return full[i] ? bound : 0;
+}
+
+static void fire(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
+    note('t');
+}
+
+static void tail(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
+    note('.');
+    if (--tails_wanted <= 0)
+        loop_stop(loop);
+}
+
+static void run(int tails)
+{
+    tails_wanted = tails;
+    began_ns = clock_mono_ns();
+    loop_run(loop);
+    ended_ns = clock_mono_ns();
+}
+
+static void begin(void)
+{
+    memset(drained, 0, sizeof drained);
+    memset(full, 0, sizeof full);
+    did[0] = '\0';
+    loop = loop_new();
+    ck_assert_ptr_nonnull(loop);
+    for (int i = 0; i < SOURCES; i++) {
+        ready[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        ck_assert_int_ge(ready[i], 0);
+        ck_assert_int_eq(loop_source(loop, NULL, ready[i], i != 2, drain, &ready[i]), OK);
+    }
+    loop_tail(loop, tail, NULL);
+}
+
+static void end(void)
+{
+    for (int i = 0; i < SOURCES; i++)
+        (void)close(ready[i]);
+    loop_destroy(&loop);
+    ck_assert_ptr_null(loop);
+}
+
+START_TEST(a_wake_up_drains_every_source_in_order_then_fires_timers_then_runs_the_tail)
+{
+    ck_assert_int_eq(loop_timer(loop, 1, fire, NULL), OK);
+    wake(1);
+    run(1);
+    ck_assert_str_eq(did, "012t.");
+}
+END_TEST
+
+START_TEST(a_source_that_does_not_wake_is_drained_when_something_else_does)
+{
+    ck_assert_int_eq(loop_timer(loop, 30 * NS_PER_MS, fire, NULL), OK);
+    wake(2);
+    run(1);
+    ck_assert_int_eq(drained[2], 1);
+    ck_assert_int_ge(ended_ns - began_ns, 25 * NS_PER_MS);
+}
+END_TEST
+
+START_TEST(a_source_that_ceases_to_wake_does_not_spin_and_wakes_again_when_it_may)
+{
+    ck_assert_int_eq(loop_timer(loop, 30 * NS_PER_MS, fire, NULL), OK);
+    /* By its socket a source is found; these have none, so all are meant. */
+    loop_source_wakes(loop, NULL, false);
+    wake(1);
+    run(1);
+    ck_assert_int_ge(ended_ns - began_ns, 25 * NS_PER_MS);
+    loop_destroy(&loop);
+    loop = loop_new();
+    ck_assert_int_eq(loop_source(loop, NULL, ready[0], false, drain, &ready[0]), OK);
+    loop_tail(loop, tail, NULL);
+    loop_source_wakes(loop, NULL, true);
+    wake(0);
+    run(1);
+    ck_assert_int_lt(ended_ns - began_ns, 500 * NS_PER_MS);
+}
+END_TEST
+
+START_TEST(while_held_only_the_first_source_is_drained_and_timers_go_on)
+{
+    ck_assert_int_eq(loop_timer(loop, 5 * NS_PER_MS, fire, NULL), OK);
+    loop_hold(loop, true);
+    wake(1);
+    run(2);
+    ck_assert_str_eq(did, "0t.0t.");
+    ck_assert_int_ge(ended_ns - began_ns, 8 * NS_PER_MS); /* what waits does not make it spin */
+    loop_destroy(&loop);
+    loop = loop_new();
+}
+END_TEST
+
+START_TEST(at_the_bound_it_comes_back_without_waiting)
+{
+    ck_assert_int_eq(loop_timer(loop, NS_PER_SEC, fire, NULL), OK);
+    full[1] = true;
+    wake(1);
+    run(3);
+    ck_assert_int_eq(drained[1], 3);
+    ck_assert_int_lt(ended_ns - began_ns, 500 * NS_PER_MS);
+}
+END_TEST
+
+START_TEST(the_earliest_of_what_was_asked_for_ends_the_wait_once)
+{
+    loop_wake_in(loop, 20 * NS_PER_MS);
+    loop_wake_in(loop, 10 * NS_PER_SEC);
+    run(1);
+    ck_assert_int_lt(ended_ns - began_ns, 900 * NS_PER_MS);
+}
+END_TEST
+
+START_TEST(a_timer_missed_for_long_fires_once)
+{
+    ck_assert_int_eq(loop_timer(loop, NS_PER_MS, fire, NULL), OK);
+    (void)usleep(30000);
+    wake(0);
+    run(1);
+    ck_assert_str_eq(did, "012t.");
+}
+END_TEST
+
+START_TEST(a_signal_ends_it_and_is_told_from_a_stop)
+{
+    run(0);
+    ck_assert(!loop_signalled(loop));
+    loop_destroy(&loop);
+    loop = loop_new();
+    ck_assert_int_eq(raise(SIGTERM), 0);
+    run(100);
+    ck_assert(loop_signalled(loop));
+}
+END_TEST
+
+START_TEST(a_source_too_many_is_refused)
+{
+    int status = OK;
+    for (int i = 0; i < 64 && status == OK; i++)
+        status = loop_source(loop, NULL, ready[0], true, drain, &ready[0]);
+    ck_assert_int_eq(status, E_FULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("loop");
+    TCase *promises = tcase_create("promises");
+    tcase_add_checked_fixture(promises, begin, end);
+    tcase_add_test(promises, a_wake_up_drains_every_source_in_order_then_fires_timers_then_runs_the_tail);
+    tcase_add_test(promises, a_source_that_does_not_wake_is_drained_when_something_else_does);
+    tcase_add_test(promises, a_source_that_ceases_to_wake_does_not_spin_and_wakes_again_when_it_may);
+    tcase_add_test(promises, while_held_only_the_first_source_is_drained_and_timers_go_on);
+    tcase_add_test(promises, at_the_bound_it_comes_back_without_waiting);
+    tcase_add_test(promises, the_earliest_of_what_was_asked_for_ends_the_wait_once);
+    tcase_add_test(promises, a_timer_missed_for_long_fires_once);
+    tcase_add_test(promises, a_signal_ends_it_and_is_told_from_a_stop);
+    tcase_add_test(promises, a_source_too_many_is_refused);
+    suite_add_tcase(suite, promises);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
