@@ -1,6 +1,7 @@
 /* `sluice tap`: live messages as JSON, one a line. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +31,13 @@ static const char usage[] =
     "  --seconds S    stop after S seconds\n"
     "  --rate         print messages a second by kind, instead of the messages\n"
     "\n"
+    "Where nobody listens it ends after three seconds.\n"
+    "\n"
     "exit codes: 0 done, 2 usage, 4 nothing is there\n";
 
 enum { PREFIXES_MAX = 64, LINE_BYTES = 64 * 1024 };
+
+#define WONDER_NS (3 * NS_PER_SEC)
 
 struct tap {
     const char *prefix[PREFIXES_MAX];
@@ -130,9 +135,21 @@ static void listen_on(struct tap *tap)
         drain_market(tap);
 }
 
-static int listen_until_done(struct tap *tap)
+/* A service that is just being started again is given the time for it. */
+static bool nobody_is_there(const char *live)
+{
+    if (strncmp(live, "ipc://", 6) == 0 && !endpoint_answers(live)) {
+        (void)fprintf(stderr, "sluice: nobody listens at %s\n", live);
+        return true;
+    }
+    (void)fprintf(stderr, "sluice: nothing heard yet from %s\n", live);
+    return false;
+}
+
+static int listen_until_done(struct tap *tap, const char *live)
 {
     int64_t start_ns = clock_mono_ns(), rate_ns = start_ns + NS_PER_SEC;
+    bool wondered = false;
     while (!interrupted && !tap->output_gone && !(tap->count && tap->printed >= tap->count)) {
         listen_on(tap);
         int64_t mono_ns = clock_mono_ns();
@@ -142,13 +159,18 @@ static int listen_until_done(struct tap *tap)
         }
         if (fflush(stdout) != 0)
             break;
+        if (tap->printed == 0 && !wondered && mono_ns - start_ns >= WONDER_NS) {
+            wondered = true;
+            if (nobody_is_there(live))
+                break;
+        }
         if (tap->seconds && mono_ns - start_ns >= tap->seconds * NS_PER_SEC)
             break;
     }
     for (int why = 1; why < DROP_COUNT; why++)
         if (tap->drops.count[why])
-            (void)fprintf(stderr, "sluice: %lu messages dropped: %s; last: %s\n", tap->drops.count[why],
-                          drop_text((enum drop)why), tap->drops.last);
+            (void)fprintf(stderr, "sluice: %" PRIu64 " messages dropped: %s; last: %s\n",
+                          tap->drops.count[why], drop_text((enum drop)why), tap->drops.last);
     if (tap->printed == 0)
         (void)fprintf(stderr, "sluice: nothing was heard\n");
     return tap->printed > 0 || interrupted ? EXIT_DONE : EXIT_UNREACHABLE;
@@ -230,8 +252,13 @@ static int arguments(struct tap *tap, int argc, char **argv, const char **target
         return EXIT_USAGE;
     }
     *target = argv[optind++];
-    for (; optind < argc && tap->n_prefixes < PREFIXES_MAX; optind++)
-        tap->prefix[tap->n_prefixes++] = argv[optind];
+    if (argc - optind > PREFIXES_MAX) {
+        (void)fprintf(stderr, "sluice: tap: %d topic prefixes; expected at most %d\n", argc - optind,
+                      PREFIXES_MAX);
+        return EXIT_USAGE;
+    }
+    while (optind < argc)
+        tap->prefix[tap->n_prefixes++] = argv[optind++];
     return 0;
 }
 
@@ -281,7 +308,7 @@ int verb_tap(int argc, char **argv)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     if (open_tap(&tap, live, error, sizeof error) == OK) {
-        code = listen_until_done(&tap);
+        code = listen_until_done(&tap, live);
     } else {
         (void)fprintf(stderr, "sluice: %s\n", error);
         code = EXIT_UNREACHABLE;

@@ -67,8 +67,7 @@ static void set_options(void *socket, const struct role *role, const char *endpo
     }
 }
 
-/* libzmq unlinks an existing ipc path before it binds, whoever listens there. */
-static bool somebody_listens(const char *endpoint)
+bool endpoint_answers(const char *endpoint)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strncmp(endpoint, "ipc://", 6) != 0 || strlen(endpoint + 6) >= sizeof address.sun_path)
@@ -86,7 +85,8 @@ int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **o
                 size_t error_cap)
 {
     const struct role *r = &roles[role];
-    if (r->binds && somebody_listens(endpoint)) {
+    /* libzmq unlinks an existing ipc path before it binds, whoever listens there. */
+    if (r->binds && endpoint_answers(endpoint)) {
         (void)snprintf(error, error_cap, "%s: another process listens there already", endpoint);
         return E_BUSY;
     }

@@ -29,6 +29,9 @@ enum { ENDPOINT_MAX = 108 };
 int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **out, char *error, size_t error_cap);
 void socket_close(void **socket);
 
+/* Somebody answers at an ipc endpoint; false of other kinds, which cannot be asked. */
+bool endpoint_answers(const char *endpoint);
+
 /* Endpoint of a service's socket within the run directory, which is the working directory: relative, so that
  * the length of the directory's path does not matter. "ipc://sock/risk.ledger" */
 void endpoint_make(const char *service, const char *socket, char out[ENDPOINT_MAX]);

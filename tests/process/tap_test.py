@@ -39,6 +39,9 @@ def nothing_there_is_said():
         run.wait_for_exit()
         done = run.call([program(), "tap", "feed", "--dir", run.dir, "--seconds", "1"])
         check_equal(done.returncode, 4, "exit status")
+        done = run.call([program(), "tap", "risk", "--dir", run.dir])
+        check_equal(done.returncode, 4, "exit status without a limit of time")
+        check("risk.ledger" in done.stderr, f"the endpoint is named: {done.stderr!r}")
 
 
 def the_python_example_listens():
