@@ -154,8 +154,7 @@ static void welcome(struct risk *self, const struct hello *hello, struct now now
     if (index >= 0) {
         known = &self->owners[index];
         if (known->live && known->previous == hello->incarnation) {
-            self->ignored++; /* the last word of a past life, arriving late; from a life that goes on it is not
-                                the last, and once the name is free it is heard */
+            self->ignored++; /* a past life's last word, late; a life that goes on says more */
             return;
         }
         if (known->live)
