@@ -189,10 +189,13 @@ static bool finished(const struct running *run, int64_t mono_ns)
 /* false: somebody dies whenever it is started. */
 static bool keep_alive(struct running *run)
 {
+    char words[512];
     if (supervisor_watch(&run->children) > 0)
         for (int i = 0; i < run->children.n; i++)
-            if (run->children.child[i].wanted && !run->children.child[i].pid)
-                printf("%s died; starting it again\n", run->children.child[i].name);
+            if (run->children.child[i].fell) {
+                supervisor_last_words(&run->children.child[i], words, sizeof words);
+                printf("%s died %s; starting it again\n", run->children.child[i].name, words);
+            }
     const char *hopeless = supervisor_hopeless(&run->children);
     if (hopeless)
         (void)fprintf(stderr,
@@ -300,7 +303,12 @@ static int prepare(struct running *run)
         (void)fprintf(stderr, "sluice: %s\n", error);
         return EXIT_CONFIG;
     }
-    (void)run_id_read(run_id);
+    if (run_id_read(run_id) != OK) {
+        (void)fprintf(stderr,
+                      "sluice: %s: run_id: cannot be read; expected one word of letters, digits and -\n",
+                      run->options.dir);
+        return EXIT_CONFIG;
+    }
     say_hello(run, run_id);
     return 0;
 }
@@ -308,6 +316,7 @@ static int prepare(struct running *run)
 int verb_run(int argc, char **argv)
 {
     static struct running run;
+    char words[512];
     int code = run_options_read(argc, argv, usage, &run.options, &run.limits);
     if (code)
         return code < 0 ? 0 : code;
@@ -321,6 +330,7 @@ int verb_run(int argc, char **argv)
     run.terminal = isatty(STDOUT_FILENO) == 1;
     run.zmq = zmq_ctx_new();
     bool ended = run.zmq && start_all(&run) && watch(&run);
+    const char *refusing = ended ? supervisor_refusing(&run.children) : NULL;
     if (ended)
         stop_all(&run);
     else
@@ -335,7 +345,12 @@ int verb_run(int argc, char **argv)
         (void)fprintf(stderr,
                       "sluice: a recording is damaged and ended before its time; see log/feed.log in %s\n",
                       run.options.dir);
-        return code == EXIT_DONE ? EXIT_FAILED : code;
+        code = code == EXIT_DONE ? EXIT_FAILED : code;
+    }
+    if (refusing) {
+        supervisor_last_words(supervisor_child(&run.children, refusing), words, sizeof words);
+        (void)fprintf(stderr, "sluice: %s did not run, it ended %s\n", refusing, words);
+        code = code == EXIT_DONE ? EXIT_FAILED : code;
     }
     return code;
 }

@@ -1,5 +1,6 @@
 #include "tools/run_dir.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,10 +47,6 @@ static bool write_word(const char *path, const char *word)
 
 static int write_new_run(const struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
-    static const char *const parts[] = {"sock", "log", "journal"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (!make_dir(parts[i]))
-            return said(error, E_IO, parts[i], strerror(errno));
     FILE *config = fopen("config.yaml", "we");
     if (config)
         config_write(&options->config, config, true);
@@ -96,6 +93,10 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
         return said(error, E_IO, options->dir, strerror(errno));
     if (!lock_run())
         return said(error, E_BUSY, options->dir, "another process runs it");
+    static const char *const parts[] = {"sock", "log", "journal"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!make_dir(parts[i]))
+            return said(error, E_IO, parts[i], strerror(errno));
     int status = OK;
     if (exists) {
         config_defaults(&options->config);
@@ -163,5 +164,9 @@ int run_id_read(char out[RUN_ID_MAX])
         return E_ABSENT;
     int got = fscanf(f, "%39s", out);
     (void)fclose(f);
-    return got == 1 ? OK : E_CORRUPT;
+    size_t len = got == 1 ? strlen(out) : 0;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)out[i]) && out[i] != '-')
+            return E_CORRUPT;
+    return len > 0 ? OK : E_CORRUPT;
 }

@@ -111,7 +111,9 @@ static void note_death(struct child *c, int status, int64_t mono_ns)
     bool quick = mono_ns - c->started_mono_ns < QUICK_DEATH_NS;
     c->pid = 0;
     c->last_status = status;
+    c->fell = true;
     c->quick_deaths = quick ? c->quick_deaths + 1 : 0;
+    c->refusals = quick && WIFEXITED(status) && WEXITSTATUS(status) != 0 ? c->refusals + 1 : 0;
     uint32_t doublings = c->quick_deaths < 6 ? c->quick_deaths : 6;
     c->restart_mono_ns = mono_ns + (PAUSE_MIN_NS << doublings);
 }
@@ -122,6 +124,7 @@ int supervisor_watch(struct supervisor *s)
     int64_t mono_ns = clock_mono_ns();
     for (int i = 0; i < s->n; i++) {
         struct child *c = &s->child[i];
+        c->fell = false;
         if (c->pid && waitpid(c->pid, &status, WNOHANG) == c->pid) {
             note_death(c, status, mono_ns);
             died++;
@@ -141,6 +144,48 @@ const char *supervisor_hopeless(const struct supervisor *s)
         if (s->child[i].wanted && !s->child[i].pid && s->child[i].quick_deaths >= HOPELESS)
             return s->child[i].name;
     return NULL;
+}
+
+const char *supervisor_refusing(const struct supervisor *s)
+{
+    int64_t mono_ns = clock_mono_ns();
+    for (int i = 0; i < s->n; i++) {
+        const struct child *c = &s->child[i];
+        bool up = c->pid && mono_ns - c->started_mono_ns >= QUICK_DEATH_NS;
+        if (c->wanted && c->refusals > 0 && !up)
+            return c->name;
+    }
+    return NULL;
+}
+
+static void last_line(const char *path, char *out, size_t cap)
+{
+    char text[512];
+    *out = '\0';
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return;
+    if (fseek(f, -(long)(sizeof text - 1), SEEK_END) != 0)
+        rewind(f); /* a shorter file is read whole */
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    (void)fclose(f);
+    while (n > 0 && text[n - 1] == '\n')
+        n--;
+    text[n] = '\0';
+    const char *newline = strrchr(text, '\n');
+    (void)snprintf(out, cap, "%s", newline ? newline + 1 : text);
+}
+
+void supervisor_last_words(const struct child *c, char *out, size_t cap)
+{
+    char path[64], line[512];
+    if (WIFSIGNALED(c->last_status)) {
+        (void)snprintf(out, cap, "by signal %d", WTERMSIG(c->last_status));
+        return;
+    }
+    (void)snprintf(path, sizeof path, "log/%s.stderr", c->name);
+    last_line(path, line, sizeof line);
+    (void)snprintf(out, cap, "with status %d%s%s", WEXITSTATUS(c->last_status), *line ? ": " : "", line);
 }
 
 static bool ended_within(struct child *c, int timeout_ms)

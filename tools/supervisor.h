@@ -3,6 +3,7 @@
 #define SLUICE_TOOLS_SUPERVISOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,7 +16,9 @@ struct child {
     bool wanted;      /* restarted when it dies */
     int64_t started_mono_ns, restart_mono_ns;
     uint32_t restarts, quick_deaths;
-    int last_status;  /* of waitpid */
+    uint32_t refusals; /* times in a row that it ended at once and by itself, with a status that is not 0 */
+    int last_status;   /* of waitpid */
+    bool fell;         /* died in the last supervisor_watch */
 };
 
 struct supervisor {
@@ -39,6 +42,12 @@ int supervisor_watch(struct supervisor *s);
 
 /* A wanted child has died at once ten times in a row: its name; else NULL. */
 const char *supervisor_hopeless(const struct supervisor *s);
+
+/* A wanted child that does not come up, but says why, and has not been up since: its name; else NULL. */
+const char *supervisor_refusing(const struct supervisor *s);
+
+/* How a child last ended, in words: the signal, or its status and the last line that it wrote to its stderr. */
+void supervisor_last_words(const struct child *c, char *out, size_t cap);
 
 /* Waits for one child that is no longer wanted to end by itself; after timeout_ms SIGTERM, a second later SIGKILL. */
 void supervisor_end(struct supervisor *s, const char *name, int timeout_ms);

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The whole pipeline, as real processes on the simulated market."""
 
+import shutil
+
 from harness import Run, check, check_equal, main, program
 
 SERVICES = ["feed", "risk", "exec", "recorder", "strategy-1"]
@@ -59,6 +61,27 @@ def ctrl_c_stops_cleanly_and_the_run_can_be_resumed():
         check(second["fills"] > first["fills"], "it went on trading")
 
 
+def a_service_that_cannot_come_up_fails_the_run_and_says_why():
+    with Run("--seconds", "2") as run:
+        run.wait_for_exit()
+        shutil.rmtree(run.dir / "sock")
+        run.begin("--resume")
+        run.wait_for_exit()
+        check("died" not in run.output(), "a run directory without its sockets' folder can be resumed")
+        journal = run.dir / "journal/risk/00000000000000000001.log"
+        written = bytearray(journal.read_bytes())
+        written[len(written) // 2] ^= 1
+        journal.write_bytes(written)
+        run.begin("--resume")
+        run.wait_for_exit(status=1)
+        for words in ["risk did not run", journal.name, "offset"]:
+            check(words in run.output().splitlines()[-1], f"{words!r} in the last line of {run.output()[-500:]!r}")
+        (run.dir / "run_id").write_text("")
+        run.begin("--resume")
+        run.wait_for_exit(status=3)
+        check("run_id" in run.output().splitlines()[-1], "the file that cannot be read is named")
+
+
 def workers_share_the_routes():
     with Run("--workers", "3", "--symbols", "12", "--seconds", "10") as run:
         run.wait_for_exit()
@@ -100,6 +123,7 @@ def a_wrong_flag_file_or_setting_names_itself_and_what_was_expected():
 main(a_run_trades_and_ends_with_a_reconciled_report,
      every_service_can_be_killed_while_the_run_goes_on_and_a_tap_sees_it,
      ctrl_c_stops_cleanly_and_the_run_can_be_resumed,
+     a_service_that_cannot_come_up_fails_the_run_and_says_why,
      workers_share_the_routes,
      evaluations_end_a_run,
      a_wrong_flag_file_or_setting_names_itself_and_what_was_expected)
