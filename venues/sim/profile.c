@@ -17,20 +17,17 @@ static int refuse(char error[PROFILE_ERROR_MAX], const char *name, int line, int
     return E_SYNTAX;
 }
 
-static bool positive(const char *text, double *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtod(text, &end);
-    return errno == 0 && *end == '\0' && end != text && *out > 0 && *out < 1e12;
-}
+/* Bounds that no market comes near, and within which prices in ticks stay whole numbers of 64 bits. */
+#define NUMBER_MAX    1e9
+#define LOGARITHM_MAX 100.0
+#define MID_TICKS_MAX 1e12
 
-static bool any(const char *text, double *out)
+static bool number_within(const char *text, double above, double below, double *out)
 {
     char *end;
     errno = 0;
     *out = strtod(text, &end);
-    return errno == 0 && *end == '\0' && end != text && *out > -100 && *out < 100;
+    return errno == 0 && *end == '\0' && end != text && *out > above && *out < below;
 }
 
 static int read_line(const char *name, int line, char *text, struct profile *p, char error[PROFILE_ERROR_MAX])
@@ -57,9 +54,13 @@ static int read_line(const char *name, int line, char *text, struct profile *p, 
             return refuse(error, name, line, 1, word, "a name of at most 23 characters");
         if (column == 2 && (dec_parse(word, strlen(word), &p->tick) != OK || p->tick.m <= 0))
             return refuse(error, name, line, 3, word, "a price step above 0");
-        if (number == &p->best_mu ? !any(word, number) : number && !positive(word, number))
-            return refuse(error, name, line, column + 1, word, "a number above 0");
+        double above = number == &p->best_mu ? -LOGARITHM_MAX : 0;
+        if (number && !number_within(word, above, above < 0 ? LOGARITHM_MAX : NUMBER_MAX, number))
+            return refuse(error, name, line, column + 1, word,
+                          above < 0 ? "a logarithm from -100 to 100" : "a number above 0 and below 1e9");
     }
+    if (p->mid / dec_double(p->tick) > MID_TICKS_MAX)
+        return refuse(error, name, line, 3, "", "a price step of at least a 1e12th of the price");
     return word ? refuse(error, name, line, COLUMNS + 2, word, "thirteen columns") : OK;
 }
 

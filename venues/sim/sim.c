@@ -14,6 +14,9 @@
 
 enum { VENUES = 2, CALIBRATION_BYTES_MAX = 65536 };
 
+/* No level is further out: a calibration with wide gaps would leave 64 bits. */
+#define TICKS_MAX INT64_C(100000000000000)
+
 static const char *const venue_names[VENUES] = {"sim-a", "sim-b"};
 static const struct dec taker_bps[VENUES] = {{5, 0}, {10, 0}};
 
@@ -96,7 +99,11 @@ static int read_calibration(struct sim *self, const char *path, char error[CONFI
     int status = E_IO;
     if (f && text) {
         size_t len = fread(text, 1, CALIBRATION_BYTES_MAX, f);
-        status = profiles_read(path, text, len, self->profiles, &self->n_profiles, error);
+        if (len < CALIBRATION_BYTES_MAX && !ferror(f))
+            status = profiles_read(path, text, len, self->profiles, &self->n_profiles, error);
+        else
+            (void)snprintf(error, CONFIG_ERROR_MAX, "sim.calibration: %.200s: %s", path,
+                           ferror(f) ? "cannot be read" : "too long; expected less than 64 KiB");
     } else {
         (void)snprintf(error, CONFIG_ERROR_MAX, "sim.calibration: %.200s: %s", path, strerror(errno));
     }
@@ -106,7 +113,7 @@ static int read_calibration(struct sim *self, const char *path, char error[CONFI
     return status;
 }
 
-/* A quantity step worth between 10 cents and a dollar, a power of ten. */
+/* A quantity step worth between one and ten of the quote currency, a power of ten. */
 static struct dec lot_for(double price)
 {
     return (struct dec){1, (int8_t) - (int)floor(log10(price) + 1e-9)};
@@ -235,7 +242,7 @@ static void quote_side(struct sim *self, struct venue_book *b, const struct prof
     double gap_ticks = (double)best * p->gap_bps * 1e-4;
     double best_notional = exp(p->best_mu + p->best_sigma * normal(&self->rng));
     int64_t at = best;
-    for (int64_t i = 0; i < self->config->sim.levels && at > 0; i++) {
+    for (int64_t i = 0; i < self->config->sim.levels && at > 0 && at < TICKS_MAX; i++) {
         double share = i == 0 ? 1.0 : p->depth * exponential(&self->rng, 1.0);
         set_level(b, side, at, best_notional * share);
         int64_t gap = 1 + (int64_t)exponential(&self->rng, gap_ticks > 1 ? gap_ticks - 1 : 0.0);
