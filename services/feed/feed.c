@@ -18,8 +18,12 @@ enum { VENUES_MAX = 16, KEY_MAX = 64 };
 
 enum kind { KIND_INST, KIND_BOOK, KIND_BBO, KIND_COUNT };
 
+static const char *const kinds[KIND_COUNT] = {"inst", "book", "bbo"};
+
 /* One topic: its last message, and what is to be done with it. */
 struct topic {
+    char name[TOPIC_MAX];
+    size_t len;
     uint64_t seq;         /* of the last message; 0 = none was published */
     bool touched;         /* a new message is due */
     bool again;           /* the last one is due again, under the same seq */
@@ -123,6 +127,8 @@ static struct channel *channel_of(struct feed *self, const char *venue, const st
         return NULL;
     }
     struct channel *c = &self->channels[index];
+    for (int kind = 0; !c->book && kind < KIND_COUNT; kind++) /* it is new */
+        c->topic[kind].len = topic_make(kinds[kind], book->inst.symbol, venue, c->topic[kind].name);
     c->book = book;
     return c;
 }
@@ -387,14 +393,10 @@ void feed_on_time(struct feed *self, struct now now, struct outbox *out)
 
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now)
 {
-    static const char *const kinds[KIND_COUNT] = {"inst", "book", "bbo"};
-    char topic[TOPIC_MAX];
     for (uint32_t i = 0; i < table_count(self->names); i++)
         for (int kind = 0; kind < KIND_COUNT; kind++) {
-            struct channel *c = &self->channels[i];
-            struct topic *t = &c->topic[kind];
-            size_t topic_len = topic_make(kinds[kind], c->book->inst.symbol, c->book->inst.venue, topic);
-            if (t->seq == 0 || t->wanted || len > topic_len || memcmp(topic, prefix, len) != 0)
+            struct topic *t = &self->channels[i].topic[kind];
+            if (t->seq == 0 || t->wanted || len > t->len || memcmp(t->name, prefix, len) != 0)
                 continue;
             t->wanted = true;
             self->n_wanted++;
