@@ -176,20 +176,33 @@ static void note_quote(void *ctx, const struct venue_book *book)
         (void)text_set(reporting, 16, book->inst.quote);
 }
 
-static int settle_reporting(struct config *config, char error[RUN_ERROR_MAX])
+/* The market is opened once before anything is started: what cannot be played is said here. */
+static int settle_market(struct config *config, char error[RUN_ERROR_MAX])
 {
     char reporting[16] = "";
     struct player *player;
     struct market_sink sink = {.ctx = reporting, .instrument = note_quote};
-    if (strcmp(config->run.reporting, "auto") != 0)
-        return OK;
     int status = player_open(config, 0, &sink, &player, error);
     if (status)
         return status;
-    for (int i = 0; i < STEPS_TO_FIRST_INSTRUMENT && !*reporting && player_next_ns(player) != INT64_MAX; i++)
+    bool asked = strcmp(config->run.reporting, "auto") == 0;
+    for (int i = 0;
+         asked && i < STEPS_TO_FIRST_INSTRUMENT && !*reporting && player_next_ns(player) != INT64_MAX; i++)
         player_step(player);
     player_close(&player);
-    return config_set(config, "run.reporting", *reporting ? reporting : "USDT", error);
+    return asked ? config_set(config, "run.reporting", *reporting ? reporting : "USDT", error) : OK;
+}
+
+static int check_routes(const struct config *config, char error[RUN_ERROR_MAX])
+{
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        if (!*config->routes[i].a || !*config->routes[i].b) {
+            (void)snprintf(error, RUN_ERROR_MAX,
+                           "routes.%u: leg %s is missing; expected both, as SYMBOL@VENUE", i,
+                           *config->routes[i].a ? "b" : "a");
+            return E_ABSENT;
+        }
+    return OK;
 }
 
 int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
@@ -213,5 +226,7 @@ int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
             return E_RANGE;
         }
     }
-    return status == OK ? settle_reporting(config, error) : status;
+    if (status == OK)
+        status = check_routes(config, error);
+    return status == OK ? settle_market(config, error) : status;
 }

@@ -1,4 +1,5 @@
 /* One value: from its text into its field, or what is wrong with it. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +77,18 @@ static bool not_empty(const char *text, size_t len)
     return len > 0;
 }
 
+/* It stands in client order ids, and in files whose words are parted by blanks. */
+static bool account_fits(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
+            return false;
+    }
+    return len > 0;
+}
+
 static const struct form forms[] = {
+    {"run", "account", account_fits, "letters, digits, _ and -"},
     {"feed", "speed", speed_fits, "max, or a positive number up to 100000"},
     {"journal", "sync", sync_fits, "always, never, or 1 to 60000 (ms)"},
     {"routes", "a", leg_fits, "SYMBOL@VENUE, such as BTC-USDT@binance"},

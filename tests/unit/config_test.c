@@ -111,6 +111,8 @@ static const struct {
      "x.yaml:2: run.account: \"aaaaaaaaaaaaaaaa\" is too long; expected at most 15 bytes"},
     {"run:\n  account: \"a\\0b\"\n", E_SYNTAX,
      "x.yaml:2: run.account: \"a?b\" is not text; expected UTF-8 without NUL bytes"},
+    {"run:\n  account: a b\n", E_RANGE,
+     "x.yaml:2: run.account: \"a b\" is not valid; expected letters, digits, _ and -"},
     {"feed:\n  speed: fast\n", E_RANGE,
      "x.yaml:2: feed.speed: \"fast\" is not valid; expected max, or a positive number up to 100000"},
     {"feed:\n  speed: 0\n", E_RANGE,
