@@ -1,7 +1,8 @@
 /* Keeping a basket whole. When nothing of it is open and one leg is behind: by policy the leg that is behind
  * is completed, at no worse than the budget from the price decided on; what cannot be completed is unwound,
  * by reversing the excess of the leg that is ahead, at no worse than the budget from the live book; what
- * cannot be unwound is parked with its residual.
+ * cannot be unwound is parked with its residual. An order after another waits for the book to change, a
+ * bounded time: what the last one left is not there to be taken.
  *
  *     open -> completing -> unwinding -> done, flat, parked
  *
@@ -18,6 +19,7 @@ static const int64_t BOOK_WAIT_NS = 2 * NS_PER_SEC; /* market time */
 enum attempt {
     SENT,
     WAITS,     /* for a live book */
+    SAME_BOOK, /* what the last order found is all there is until the book changes */
     EXHAUSTED, /* as many orders as are allowed have been sent */
     TOO_SMALL, /* nothing that could be ordered */
     NO_PRICE   /* the amounts do not fit */
@@ -102,7 +104,7 @@ static bool is_too_small(const struct inst *inst, struct dec qty, struct dec pri
 
 /* An order for `amount` (in units of 10^exp) of a leg, with it or against it. */
 static enum attempt prepare(const struct exec *self, const struct hand_basket *b, uint32_t leg, bool against,
-                            int64_t amount, int exp, struct order *order)
+                            int64_t amount, int exp, struct now now, struct order *order)
 {
     const struct basket_leg *l = &b->told.legs[leg];
     const struct quote *q = basket_quote(self, b, leg);
@@ -123,7 +125,11 @@ static enum attempt prepare(const struct exec *self, const struct hand_basket *b
     order->price_exp = price.exp;
     order->qty = qty.m;
     order->qty_exp = qty.exp;
-    return is_too_small(&q->inst, qty, price) ? TOO_SMALL : SENT;
+    if (is_too_small(&q->inst, qty, price))
+        return TOO_SMALL;
+    const struct hand_leg *tried = &b->legs[leg];
+    bool same = order->side == tried->tried_side && q->version == tried->tried_version;
+    return same && now.market_ns < b->same_until ? SAME_BOOK : SENT;
 }
 
 /* Sends what brings every leg up to the foremost, or (against) down to the last. */
@@ -138,8 +144,8 @@ static enum attempt level_legs(struct exec *self, struct hand_basket *b, const s
             continue;
         if ((against ? b->legs[i].unwinds : b->legs[i].completions) >= max)
             return EXHAUSTED;
-        enum attempt came = prepare(self, b, i, against, amount, p->exp, &orders[n]);
-        if (came == WAITS || came == NO_PRICE)
+        enum attempt came = prepare(self, b, i, against, amount, p->exp, now, &orders[n]);
+        if (came == WAITS || came == SAME_BOOK || came == NO_PRICE)
             return came;
         n += came == SENT;
     }
@@ -170,7 +176,7 @@ static bool complete(struct exec *self, struct hand_basket *b, const struct prog
     enum attempt came = p->over ? EXHAUSTED : level_legs(self, b, p, false, now, out);
     if (came == WAITS)
         wait_for_book(self, b, now, out);
-    return came == SENT || came == WAITS;
+    return came == SENT || came == WAITS || came == SAME_BOOK;
 }
 
 static void unwind(struct exec *self, struct hand_basket *b, const struct progress *p, struct now now,

@@ -5,6 +5,8 @@
 #include "lib/base/text.h"
 #include "services/exec/exec_internal.h"
 
+static const int64_t SAME_BOOK_NS = 250 * NS_PER_MS; /* market time */
+
 static bool leg_is_sound(const struct intent_leg *leg)
 {
     return leg->qty > 0 && leg->price > 0 && (leg->side == SIDE_BUY || leg->side == SIDE_SELL) &&
@@ -99,7 +101,11 @@ void orders_send(struct exec *self, struct hand_basket *b, const struct order *o
 {
     const struct message *written[BASKET_LEGS];
     b->wait_until = 0;
+    b->same_until = now.market_ns + SAME_BOOK_NS;
     for (uint32_t i = 0; i < n; i++) {
+        const struct quote *q = basket_quote(self, b, orders[i].leg);
+        b->legs[orders[i].leg].tried_version = q ? q->version : 0;
+        b->legs[orders[i].leg].tried_side = orders[i].side;
         written[i] = record_order(self, &orders[i], &b->trace, now, out);
         struct hand_order *o = remembered_order(self, orders[i].client_id);
         if (o)

@@ -156,8 +156,11 @@ void exec_on_time(struct exec *self, struct now now, struct outbox *out)
             watch_orders(self, b, &next_ns, now, out);
         else
             basket_advance(self, b, now, out);
-        if (!b->told.terminal)
-            note_due(&next_ns, b->wait_until);
+        if (b->told.terminal)
+            continue;
+        note_due(&next_ns, b->wait_until);
+        if (b->open == 0)
+            note_due(&next_ns, b->same_until);
     }
     /* Asked for once: the caller keeps it. */
     if (next_ns != INT64_MAX && next_ns != self->armed_ns)

@@ -56,6 +56,8 @@ struct hand_leg {
     money target; /* base units ordered by the decision */
     money done;   /* executed to its side less executed against it */
     uint32_t orders, completions, unwinds;
+    uint64_t tried_version; /* of the book that the last order of it was sent on, */
+    enum side tried_side;   /* and the order's side */
     char fee_currency[16];
 };
 
@@ -68,6 +70,7 @@ struct hand_basket {
     enum reason reason;                 /* of the last order that did not end as asked */
     bool broken;                        /* an amount did not fit: nothing more is sent */
     int64_t wait_until;                 /* market time; 0 = it does not wait for a book */
+    int64_t same_until;                 /* market time until which the book just tried is not tried again */
     struct hand_basket *before, *after; /* in its list */
 };
 

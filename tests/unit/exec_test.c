@@ -19,6 +19,7 @@ static struct order sent[SENT_MAX];
 static int n_sent, sent_at[SENT_MAX]; /* records written when it was sent */
 static uint64_t seq;
 static int trades;
+static bool market_moves; /* the book is another one after each order */
 
 /* ---- the world ---------------------------------------------------------------------------------------- */
 
@@ -37,6 +38,8 @@ static int sync_all(void *ctx)
     return OK;
 }
 
+static void show_book(const char *venue, enum book_state state);
+
 static int send_one(void *ctx, enum peer to, struct message *m)
 {
     (void)ctx;
@@ -44,6 +47,11 @@ static int send_one(void *ctx, enum peer to, struct message *m)
     ck_assert_int_lt(n_sent, SENT_MAX);
     sent_at[n_sent] = n_journal;
     sent[n_sent++] = m->order;
+    if (market_moves)
+        show_book(m->order.venue,
+                  quote_live(view_at(view, (uint32_t)view_find(view, "BTC-USDT", m->order.venue)))
+                      ? BOOK_LIVE
+                      : BOOK_STALE);
     return OK;
 }
 
@@ -117,6 +125,7 @@ static void begin(void)
     now = (struct now){.market_ns = 1000 * NS_PER_SEC, .mono_ns = 1, .utc_ns = 1};
     n_journal = n_sent = n_synced = trades = 0;
     seq = 0;
+    market_moves = true;
     view = view_new(8, 0);
     show_inst("a", "0.001", "5");
     show_inst("b", "0.001", "5");
@@ -402,6 +411,29 @@ START_TEST(completing_goes_on_as_long_as_attempts_are_left)
     expect_order(3, "paper-7-5-0-2", SIDE_BUY, "0.5", "100.3");
     fill(3, "0.5");
     expect_basket(BASKET_DONE, REASON_NONE, true, "0");
+}
+END_TEST
+
+START_TEST(an_order_after_another_waits_for_another_book_or_a_quarter_of_a_second)
+{
+    struct message m = decision(5, POLICY_COMPLETE);
+    market_moves = false;
+    decide(&m);
+    fill(0, "1");
+    done(1, "0");
+    pass(100);
+    ck_assert_int_eq(n_sent, 2);
+    show_book("a", BOOK_LIVE); /* not the one that matters */
+    pass(0);
+    ck_assert_int_eq(n_sent, 2);
+    show_book("b", BOOK_LIVE);
+    pass(0);
+    ck_assert_int_eq(n_sent, 3);
+    done(2, "0");
+    pass(249);
+    ck_assert_int_eq(n_sent, 3);
+    pass(1);
+    ck_assert_int_eq(n_sent, 4);
 }
 END_TEST
 
@@ -896,6 +928,7 @@ int main(void)
     tcase_add_test(promises, after_a_basket_the_balances_it_touched_are_told);
     tcase_add_test(promises, the_leg_behind_is_completed_within_the_budget);
     tcase_add_test(promises, completing_goes_on_as_long_as_attempts_are_left);
+    tcase_add_test(promises, an_order_after_another_waits_for_another_book_or_a_quarter_of_a_second);
     tcase_add_test(promises, what_cannot_be_completed_is_unwound);
     tcase_add_test(promises, what_cannot_be_unwound_is_parked_with_its_residual);
     tcase_add_test(promises, policy_park_sends_nothing_more);
