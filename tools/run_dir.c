@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -74,6 +75,60 @@ static bool is_empty(const char *dir)
     return d && entries == 0;
 }
 
+static char *all_settings(const struct config *config)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return NULL;
+    config_write(config, out, false);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* A run goes on with what it began with: who asks for anything else must not be left to believe that it
+ * holds. */
+static int refuse_other_settings(const struct config *kept, const struct config *given,
+                                 char error[RUN_ERROR_MAX])
+{
+    char *has = all_settings(kept), *asked = all_settings(given);
+    int status = has && asked ? OK : E_FULL;
+    size_t line = 0;
+    for (size_t i = 0; status == OK && (has[i] || asked[i]); i++) {
+        if (has[i] != asked[i]) {
+            (void)snprintf(
+                error, RUN_ERROR_MAX,
+                "--resume: the run has \"%.*s\", given is \"%.*s\"; expected no settings, or its own",
+                (int)strcspn(has + line, "\n"), has + line, (int)strcspn(asked + line, "\n"), asked + line);
+            status = E_REFUSED;
+        } else if (has[i] == '\n') {
+            line = i + 1;
+        }
+    }
+    if (status == E_FULL)
+        (void)snprintf(error, RUN_ERROR_MAX, "out of memory");
+    free(has);
+    free(asked);
+    return status;
+}
+
+static int keep_config(struct run_options *options, char error[RUN_ERROR_MAX])
+{
+    struct config *given = malloc(sizeof *given);
+    if (!given)
+        return said(error, E_FULL, options->dir, "out of memory");
+    *given = options->config;
+    config_defaults(&options->config);
+    int status = config_load(&options->config, "config.yaml", error);
+    if (status == OK && options->settings)
+        status = refuse_other_settings(&options->config, given, error);
+    free(given);
+    return status;
+}
+
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
     if ((!options->resume && !make_parents(options->dir)) || chdir(options->dir) != 0)
@@ -98,12 +153,10 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
         if (!make_dir(parts[i]))
             return said(error, E_IO, parts[i], strerror(errno));
     int status = OK;
-    if (exists) {
-        config_defaults(&options->config);
-        status = config_load(&options->config, "config.yaml", error);
-    } else {
+    if (exists)
+        status = keep_config(options, error);
+    else
         status = write_new_run(options, run_id, error);
-    }
     if (status == OK && !write_word("session", run_id))
         status = said(error, E_IO, options->dir, "session cannot be written");
     return status;

@@ -11,11 +11,13 @@ struct run_options {
     struct config config;
     char dir[RUN_PATH_MAX]; /* absolute */
     bool resume;
+    bool settings; /* some were given, by file or flag */
 };
 
 /* Makes the directory and what belongs into it, changes into it, and locks it until this process ends. With `resume` it
- * must hold a run, whose config and id are kept; without, nothing at all. run_id is written, and the id of this start to
- * `session`. E_IO, E_EXISTS, E_ABSENT, E_BUSY (another process runs it) with words in error. */
+ * must hold a run, whose config and id are kept, and settings given must be those; without, nothing at all. run_id is
+ * written, and the id of this start to `session`. E_IO, E_EXISTS, E_ABSENT, E_BUSY (another process runs it), E_REFUSED
+ * (other settings) with words in error. */
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
 
 /* Changes into an existing run directory; E_ABSENT with words. */

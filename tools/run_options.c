@@ -132,6 +132,7 @@ int run_options_read(int argc, char **argv, const char *usage, struct run_option
     optind = 1;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         code = 0;
+        options->settings = options->settings || strchr("crinsexw", option);
         if (option == '?')
             return unknown_flag(argv[optind - 1]);
         if (option == 'd')

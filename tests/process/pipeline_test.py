@@ -59,6 +59,9 @@ def ctrl_c_stops_cleanly_and_the_run_can_be_resumed():
         second = run.report()
         check_equal(second["reconciled"], True, "reconciled after resuming")
         check(second["fills"] > first["fills"], "it went on trading")
+        refused = run.call([program(), "run", "--dir", run.dir, "--resume", "--set", "risk.max_gross=5"])
+        check_equal(refused.returncode, 3, "exit status of a resume with other settings")
+        check("the run has" in refused.stderr and "given is" in refused.stderr, refused.stderr)
 
 
 def a_service_that_cannot_come_up_fails_the_run_and_says_why():
