@@ -23,6 +23,7 @@ struct ledger {
     struct decoder *decoder;
     struct drops drops;
     uint64_t epoch, base_pos; /* of this life */
+    bool ahead;               /* a reader held more than was ever said here */
     uint64_t published, unsent, stored_pos, replayed;
     unsigned char bytes[MESSAGE_BYTES_MAX];
 };
@@ -232,10 +233,25 @@ static uint32_t send_range(struct ledger *self, const void *identity, size_t ide
     return sent;
 }
 
+/* No reader can hold what was never said: the journal is not the one that it followed. What is said from here
+ * on it may take for what it has, so this is said loudly, once. */
+static void note_ahead(struct ledger *self, const struct replay *ask, uint64_t head)
+{
+    bool ahead = ask->epoch > self->epoch || (ask->epoch == self->epoch && ask->next_pos > head + 1);
+    if (!ahead || self->ahead)
+        return;
+    self->ahead = true;
+    log_line(LOG_ERROR, "reader-ahead",
+             "ledger=%s epoch=%" PRIu64 " head=%" PRIu64 " reader_epoch=%" PRIu64 " reader_next=%" PRIu64
+             " what=\"this journal ends before what a reader holds: it was lost, cut or replaced\"",
+             self->name, self->epoch, head, ask->epoch, ask->next_pos);
+}
+
 static void answer(struct ledger *self, const void *identity, size_t identity_len, const struct replay *ask,
                    struct now now)
 {
     uint64_t head = journal_head_pos(self->journal);
+    note_ahead(self, ask, head);
     uint64_t first = journal_first_pos(self->journal);
     uint64_t next = ask->next_pos < first ? first : ask->next_pos;
     uint32_t credit = ask->credit < CREDIT_MAX ? ask->credit : CREDIT_MAX;
