@@ -162,6 +162,15 @@ static void set_fees(const struct feed *self, struct inst *inst)
     }
 }
 
+/* Steps that nobody has told are those of the finest text seen: finer orders would be guesses. */
+static void set_steps(struct inst *inst)
+{
+    if (inst->tick.m == 0)
+        inst->tick = (struct dec){1, inst->price_exp};
+    if (inst->lot.m == 0)
+        inst->lot = (struct dec){1, inst->qty_exp};
+}
+
 void feed_on_instrument(struct feed *self, const char *venue, const struct venue_book *book, struct now now)
 {
     struct channel *c = channel_of(self, venue, book);
@@ -170,6 +179,7 @@ void feed_on_instrument(struct feed *self, const char *venue, const struct venue
     c->inst = book->inst;
     c->changed_ns = now.market_ns;
     set_fees(self, &c->inst);
+    set_steps(&c->inst);
     c->topic[KIND_INST].touched = true;
     queue(self, c);
 }

@@ -107,6 +107,19 @@ START_TEST(the_configured_fee_replaces_the_instruments)
 }
 END_TEST
 
+START_TEST(steps_that_nobody_has_told_are_those_of_the_text)
+{
+    struct message m;
+    book.inst.price_exp = -2;
+    book.inst.qty_exp = -3;
+    book.inst.tick = (struct dec){5, -1};
+    feed_on_instrument(feed, "v", &book, now);
+    ck_assert_uint_eq(published(MSG_INST, &m), 1);
+    ck_assert_int_eq(dec_cmp(m.inst.tick, decimal("0.5")), 0);
+    ck_assert_int_eq(dec_cmp(m.inst.lot, decimal("0.001")), 0);
+}
+END_TEST
+
 START_TEST(a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq)
 {
     struct message m;
@@ -254,6 +267,7 @@ int main(void)
     tcase_add_checked_fixture(promises, begin, end);
     tcase_add_test(promises, many_changes_of_a_drain_are_one_message_with_the_newest_state);
     tcase_add_test(promises, the_configured_fee_replaces_the_instruments);
+    tcase_add_test(promises, steps_that_nobody_has_told_are_those_of_the_text);
     tcase_add_test(promises, a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq);
     tcase_add_test(promises, a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood);
     tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
