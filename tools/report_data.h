@@ -93,6 +93,8 @@ extern const char *const latency_names[LATENCIES];
 struct report {
     char run[40], currency[16];
     bool paper; /* there is a paper venue's log to hold against */
+    char risk_state[16], risk_reason[32], risk_detail[80]; /* the gate's, at the end */
+    uint64_t routes_formed;
     uint64_t evaluations, decisions, accepted, fills, round_trips, orders, fees_elsewhere;
     struct counts rejects, order_states, order_reasons;
     money volume, gross, fees, net; /* reporting currency */

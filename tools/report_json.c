@@ -144,6 +144,7 @@ void report_write_json(const struct report *r, FILE *out)
     (void)fprintf(out, ",\"reconciled\":%s", r->n_differences == 0 ? "true" : "false");
     put_lines(out, "differences", r->differences, r->n_differences);
     put_lines(out, "notes", r->notes, r->n_notes);
+    put_member(out, "risk_state", r->risk_state);
     (void)fprintf(out,
                   ",\"evaluations\":%" PRIu64 ",\"decisions\":%" PRIu64 ",\"accepted\":%" PRIu64
                   ",\"fills\":%" PRIu64 ",\"round_trips\":%" PRIu64,

@@ -180,6 +180,25 @@ static int take_decisions(void *ctx, int columns, const char *const *names, cons
     return OK;
 }
 
+static int take_risk_state(void *ctx, int columns, const char *const *names, const char *const *v)
+{
+    struct report *r = ((struct reading *)ctx)->r;
+    (void)columns;
+    (void)names;
+    (void)text_set(r->risk_state, sizeof r->risk_state, v[0] ? v[0] : "");
+    (void)text_set(r->risk_reason, sizeof r->risk_reason, v[1] ? v[1] : "");
+    (void)text_set(r->risk_detail, sizeof r->risk_detail, v[2] ? v[2] : "");
+    return OK;
+}
+
+static int take_routes_formed(void *ctx, int columns, const char *const *names, const char *const *v)
+{
+    (void)columns;
+    (void)names;
+    ((struct reading *)ctx)->r->routes_formed = number(v[0]);
+    return OK;
+}
+
 static int take_evaluations(void *ctx, int columns, const char *const *names, const char *const *v)
 {
     (void)columns, (void)names;
@@ -274,6 +293,9 @@ static const struct {
     {"SELECT verdict, reason, SUM(\"count\") FROM decisions WHERE run = $1 GROUP BY verdict, reason "
      "ORDER BY verdict, reason",
      take_decisions},
+    {"SELECT state, reason, detail FROM risk_states WHERE run = $1 ORDER BY epoch DESC, pos DESC LIMIT 1",
+     take_risk_state},
+    {"SELECT COUNT(DISTINCT route) FROM assignments WHERE run = $1", take_routes_formed},
     /* A worker that never said goodbye is known by the evaluations its decisions tell of. */
     {"SELECT MAX(n) FROM "
      "(SELECT who, incarnation, MAX(evaluations) AS n FROM sessions WHERE run = $1 AND incarnation <> 0 "
@@ -371,6 +393,12 @@ static void sum_up(struct report *r)
 
 static void note_what_is_missing(struct report *r)
 {
+    if (r->routes_formed == 0)
+        report_note(
+            r, "no route: nothing is traded at two venues of this market in one currency, or in two that a "
+               "book converts; or there was no worker");
+    else if (r->evaluations > 0 && r->decisions == 0)
+        report_note(r, "no evaluation found an edge that pays its costs and arb.min_edge_bps");
     if (r->without_fx)
         report_note(r, "%" PRIu64 " fills have no known rate to %s: they are not in its sums", r->without_fx,
                     r->currency);

@@ -58,6 +58,8 @@ static void put_head(const struct report *r, FILE *out)
     (void)fprintf(out, "   net PnL %s %s\n", amount(r->net, a), r->currency);
     for (uint32_t i = 0; i < r->n_notes && i < LINES_MAX; i++)
         (void)fprintf(out, "  note: %s\n", r->notes[i]);
+    if (*r->risk_state && strcmp(r->risk_state, risk_state_text(RISK_NORMAL)) != 0)
+        (void)fprintf(out, "\n  !!! %s: %s: %s\n", r->risk_state, r->risk_reason, r->risk_detail);
 }
 
 static void put_parked(const struct report *r, const struct route_report *route, FILE *out)

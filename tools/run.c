@@ -165,6 +165,11 @@ static void show_status(struct running *run, int64_t mono_ns)
     printf(" | tick-to-order p50 %" PRId64 " p99 %" PRId64 " us",
            figure(run, "exec", "tick_to_order_p50_ns") / 1000,
            figure(run, "exec", "tick_to_order_p99_ns") / 1000);
+    int64_t gate = figure(run, "risk", "state");
+    if (gate == RISK_REDUCE_ONLY || gate == RISK_HALTED)
+        printf(" | %s", risk_state_text((enum risk_state)gate));
+    if (figure(run, "recorder", "store_away") > 0)
+        printf(" | database away");
     const char *separator = " | no answer: ";
     for (int i = 0; i < run->children.n; i++)
         if (!run->answered[i]) {
