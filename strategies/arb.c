@@ -319,7 +319,9 @@ static bool size(const struct params *p, const struct route_view *r, const struc
             return false;
         out->leg[i].side = take[i].side;
         out->leg[i].price = price;
-        out->leg[i].qty = qty;
+        /* In the leg's own unit: where its lot is not known, what is ordered later goes by that. */
+        if (dec_rescale(qty, take[i].inst.lot.exp, ROUND_EXACT, &out->leg[i].qty) != OK)
+            return false;
     }
     return true;
 }

@@ -114,13 +114,22 @@ static int gather(struct risk *self, struct open_leg *leg, const struct fill *fi
     return status;
 }
 
+/* The least that can be ordered; where the venue does not say, the unit of the book's own quantities. 0 = not
+ * known. */
+static struct dec lot_of(const struct quote *q)
+{
+    if (q->inst.lot.m == 0 && q->book.n_bids + q->book.n_asks > 0)
+        return (struct dec){1, q->book.qty_exp};
+    return q->inst.lot;
+}
+
 /* Less than a lot is left of everything: nothing that could be ordered. */
 static bool is_flat(const struct risk *self, const struct held_route *route, const struct route_leg *legs)
 {
     for (uint32_t i = 0; i < route->n_legs; i++) {
         int index = route->exposures[i];
         const struct quote *q = index < 0 ? NULL : exposure_quote(self, &self->exposures[index]);
-        struct dec lot = q ? q->inst.lot : (struct dec){0};
+        struct dec lot = q ? lot_of(q) : (struct dec){0};
         struct dec held = legs[i].qty;
         if (held.m != 0 && held.m != INT64_MIN) {
             held.m = held.m < 0 ? -held.m : held.m;

@@ -227,6 +227,21 @@ START_TEST(takes_the_books_own_steps_where_none_are_known)
 }
 END_TEST
 
+START_TEST(orders_each_leg_in_its_own_unit)
+{
+    struct steps none = {"0", "0", "0", "0", "0"};
+    instrument("BTC-USDT", "x", none);
+    instrument("BTC-USDT", "y", none);
+    book_at("BTC-USDT", "x", -2, -6, "99 1", "100 1.234567", BOOK_LIVE);
+    book_at("BTC-USDT", "y", -2, -3, "100.5 9", "101 1", BOOK_LIVE);
+    ck_assert(look());
+    order(0, SIDE_BUY, "100", "1.234");
+    order(1, SIDE_SELL, "100.5", "1.234");
+    ck_assert_int_eq(got.leg[0].qty.exp, -6);
+    ck_assert_int_eq(got.leg[1].qty.exp, -3);
+}
+END_TEST
+
 START_TEST(keeps_below_what_each_venue_takes_at_the_least)
 {
     struct steps least = cents;
@@ -485,6 +500,7 @@ int main(void)
         spends_no_more_than_the_notional_limit_over_all_levels,
         orders_whole_lots_of_both_venues,
         takes_the_books_own_steps_where_none_are_known,
+        orders_each_leg_in_its_own_unit,
         keeps_below_what_each_venue_takes_at_the_least,
         orders_what_the_account_can_pay_for_with_the_fee,
         sells_on_a_spot_market_what_it_has,

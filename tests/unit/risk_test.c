@@ -170,6 +170,41 @@ START_TEST(dust_below_a_lot_is_flat_and_stays_in_the_numbers)
 }
 END_TEST
 
+/* A venue that tells no lot: its books' quantities, whole units here, say what can be ordered. */
+static void tell_no_lot(const char *venue)
+{
+    static struct message m;
+    message_init(&m, MSG_INST);
+    strcpy(m.env.stream, "market");
+    m.env.epoch = 1;
+    strcpy(m.inst.symbol, "BTC-USDT");
+    strcpy(m.inst.venue, venue);
+    strcpy(m.inst.base, "BTC");
+    strcpy(m.inst.quote, "USDT");
+    strcpy(m.inst.settle, "USDT");
+    m.inst.kind = KIND_SPOT;
+    m.inst.multiplier = d("1");
+    show(&m);
+}
+
+START_TEST(dust_is_flat_where_no_lot_is_known_too)
+{
+    tell_no_lot("alfa");
+    tell_no_lot("beta");
+    enter_whole();
+    struct message m = leaving("1");
+    const struct message *decision = must_accept(&m);
+    fill_for(decision, "BTC-USDT", "alfa", SIDE_SELL, "100", "1", "0");
+    fill_for(decision, "BTC-USDT", "beta", SIDE_BUY, "100", "1.00009", "0");
+    basket_end(decision, BASKET_DONE);
+    const struct route *r = &last(MSG_ROUTE)->route;
+    ck_assert_uint_eq(r->round_trips, 1);
+    ck_assert_int_eq(r->entry_time, 0);
+    ck_assert_int_eq(r->cool_until, now.market_ns + NS_PER_SEC);
+    ck_assert_int_eq(dec_cmp(r->legs[1].qty, d("0.00009")), 0);
+}
+END_TEST
+
 START_TEST(an_entry_that_was_unwound_tells_its_loss_and_is_no_round_trip)
 {
     struct message m = entry();
@@ -529,6 +564,7 @@ static void add_holdings(TCase *c)
     tcase_add_test(c, a_round_trip_is_told_with_its_profit_after_fees);
     tcase_add_test(c, a_partial_exit_leaves_the_rest_and_closes_no_round_trip);
     tcase_add_test(c, dust_below_a_lot_is_flat_and_stays_in_the_numbers);
+    tcase_add_test(c, dust_is_flat_where_no_lot_is_known_too);
     tcase_add_test(c, an_entry_that_was_unwound_tells_its_loss_and_is_no_round_trip);
     tcase_add_test(c, profit_of_two_quotes_is_joined_in_the_first_legs);
     tcase_add_test(c, a_fill_after_the_end_is_told_at_once);
