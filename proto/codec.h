@@ -48,6 +48,7 @@ void decoder_destroy(struct decoder **self);
 /* Reads one message. Its struct is all zero where nothing was sent. On anything but a well-formed message of a known type it returns false and counts the
  * reason in `drops` (never NULL); `out` is then unspecified. Unknown trailing fields of data messages are
  * ignored. No input crashes it, and none makes it allocate. */
-bool codec_decode(struct decoder *self, const void *bytes, size_t len, struct message *out, struct drops *drops);
+bool codec_decode(struct decoder *self, const void *bytes, size_t len, struct message *out,
+                  struct drops *drops);
 
 #endif

@@ -15,7 +15,8 @@ size_t json_form(const struct message *m, char *out, size_t cap);
 struct exponents {
     int8_t price, qty;
 };
-struct exponents record_exponents(const struct record_kind *kind, const void *record, struct exponents parent);
+struct exponents record_exponents(const struct record_kind *kind, const void *record,
+                                  struct exponents parent);
 size_t field_text(const struct field *f, const void *record, struct exponents exps, char *out, size_t cap);
 
 #endif

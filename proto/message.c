@@ -11,10 +11,12 @@
 #define ENUM(name)                          static const struct enum_value name##_values[] = {
 #define VALUE(enum_name, constant, n, text) {n, text},
 #define END_ENUM(name)                                                                                       \
-    {0, NULL}                                                                                                \
+    {                                                                                                        \
+        0, NULL                                                                                              \
+    }                                                                                                        \
     }                                                                                                        \
     ;                                                                                                        \
-    static const struct enum_kind name##_kind = {#name, name##_values};                                     \
+    static const struct enum_kind name##_kind = {#name, name##_values};                                      \
     const char *name##_text(enum name number)                                                                \
     {                                                                                                        \
         return enum_text(&name##_kind, (int)number);                                                         \
@@ -42,14 +44,16 @@ static const struct enum_kind *const all_enums[] = {
 #undef FIELD_LIST
 #define RECORD(record_name, record_doc)                                                                      \
     static const struct field *record_name##_fields(void);                                                   \
-    static const struct record_kind record_name##_record = {                                                 \
-        #record_name, record_doc, record_name##_fields, sizeof(struct record_name)};                         \
+    static const struct record_kind record_name##_record = {#record_name, record_doc, record_name##_fields,  \
+                                                            sizeof(struct record_name)};                     \
     static const struct field *record_name##_fields(void)                                                    \
     {                                                                                                        \
         typedef struct record_name self;                                                                     \
         static const struct field fields[] = {
 #define END_RECORD(record_name)                                                                              \
-    {.name = NULL}                                                                                           \
+    {                                                                                                        \
+        .name = NULL                                                                                         \
+    }                                                                                                        \
     }                                                                                                        \
     ;                                                                                                        \
     return fields;                                                                                           \
@@ -59,15 +63,26 @@ static const struct enum_kind *const all_enums[] = {
 #define FIELD(field_kind, field_name, field_doc)                                                             \
     {.name = #field_name, .kind = FIELD_##field_kind, .offset = offsetof(self, field_name), .doc = field_doc},
 #define FIELD_STR(field_name, bytes, field_doc)                                                              \
-    {.name = #field_name, .kind = FIELD_STR, .offset = offsetof(self, field_name), .size = bytes,            \
+    {.name = #field_name,                                                                                    \
+     .kind = FIELD_STR,                                                                                      \
+     .offset = offsetof(self, field_name),                                                                   \
+     .size = bytes,                                                                                          \
      .doc = field_doc},
 #define FIELD_ENUM(field_name, enum_name, field_doc)                                                         \
-    {.name = #field_name, .kind = FIELD_ENUM, .offset = offsetof(self, field_name),                          \
-     .values = &enum_name##_kind, .doc = field_doc},
+    {.name = #field_name,                                                                                    \
+     .kind = FIELD_ENUM,                                                                                     \
+     .offset = offsetof(self, field_name),                                                                   \
+     .values = &enum_name##_kind,                                                                            \
+     .doc = field_doc},
 #define FIELD_LIST(field_name, record_name, max_count, field_doc)                                            \
-    {.name = #field_name, .kind = FIELD_LIST, .offset = offsetof(self, field_name),                          \
-     .size = sizeof(struct record_name), .max = max_count, .count_offset = offsetof(self, n_##field_name),   \
-     .record = &record_name##_record, .doc = field_doc},
+    {.name = #field_name,                                                                                    \
+     .kind = FIELD_LIST,                                                                                     \
+     .offset = offsetof(self, field_name),                                                                   \
+     .size = sizeof(struct record_name),                                                                     \
+     .max = max_count,                                                                                       \
+     .count_offset = offsetof(self, n_##field_name),                                                         \
+     .record = &record_name##_record,                                                                        \
+     .doc = field_doc},
 #include "proto/dictionary.def"
 
 static const struct record_kind *const all_records[] = {

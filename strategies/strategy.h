@@ -19,14 +19,14 @@ struct route_view {
     uint32_t n_legs;
     const struct quote *leg[STRATEGY_LEGS_MAX];  /* LIVE or not: the strategy must look */
     struct route_leg holding[STRATEGY_LEGS_MAX]; /* what the route holds */
-    bool flat;                 /* all holdings 0 */
-    int64_t entry_time;        /* market time; 0 = flat */
-    int64_t cool_until;        /* market time */
+    bool flat;                                   /* all holdings 0 */
+    int64_t entry_time;                          /* market time; 0 = flat */
+    int64_t cool_until;                          /* market time */
     int64_t entry_edge_nbps;
-    enum side entry_side;      /* side taken at leg 0 */
+    enum side entry_side;              /* side taken at leg 0 */
     const struct view *view;           /* for exchange rates */
     const struct portfolio *portfolio; /* balances, from exec's ledger */
-    bool may_enter;            /* false while the worker backs off */
+    bool may_enter;                    /* false while the worker backs off */
 };
 
 /* What it wants done; the worker makes the intent of it. */

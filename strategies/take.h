@@ -38,8 +38,8 @@ bool take_limit(const struct take *t, const struct slippage *slippage, struct de
 
 /* The most that the account can pay for, or deliver, of an order for qty or less, rounded down at exponent exp: a
  * buyer needs the quote currency at the limit with the fee in it, a seller on a spot market the base. */
-money take_affordable(const struct take *t, const struct slippage *slippage, const struct portfolio *portfolio,
-                      money qty, int exp);
+money take_affordable(const struct take *t, const struct slippage *slippage,
+                      const struct portfolio *portfolio, money qty, int exp);
 
 /* How much of something at `price` an amount buys, rounded down at exponent exp. More than 64 bits hold there is
  * answered with a quantity above all others. */

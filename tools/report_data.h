@@ -21,7 +21,8 @@ enum {
 
 /* Fills of one instrument as one source tells of them. */
 struct sums {
-    money qty, cash, fees; /* cash: quote received less paid, fees not in it; fees: as charged, in any currency */
+    money qty, cash,
+        fees; /* cash: quote received less paid, fees not in it; fees: as charged, in any currency */
     uint64_t fills;
     uint64_t digest; /* sum of the hashes of all fills, so that no two errors can cancel out */
 };
@@ -40,8 +41,8 @@ struct counts {
 struct result {
     struct counts orders; /* by final state */
     uint64_t fills;
-    uint64_t without_fx;         /* fills whose rate is not known: not in the reporting sums */
-    money qty;                   /* open residual */
+    uint64_t without_fx;             /* fills whose rate is not known: not in the reporting sums */
+    money qty;                       /* open residual */
     money volume, cash, fees, value; /* quote; value: of the residual at the last price */
     money volume_told, cash_told, fees_told, value_told; /* reporting currency */
 };
@@ -92,7 +93,7 @@ extern const char *const latency_names[LATENCIES];
 
 struct report {
     char run[40], currency[16];
-    bool paper; /* there is a paper venue's log to hold against */
+    bool paper;                                            /* there is a paper venue's log to hold against */
     char risk_state[16], risk_reason[32], risk_detail[80]; /* the gate's, at the end */
     uint64_t routes_formed;
     uint64_t evaluations, decisions, accepted, fills, round_trips, orders, fees_elsewhere;
@@ -109,7 +110,7 @@ struct report {
     struct mark *marks;
     struct histogram latencies[LATENCIES];
 
-    bool broken; /* something did not fit: sums cannot be trusted */
+    bool broken;                     /* something did not fit: sums cannot be trusted */
     uint32_t n_differences, n_notes; /* also those that found no room */
     char differences[LINES_MAX][LINE_MAX], notes[LINES_MAX][LINE_MAX];
 };

@@ -11,7 +11,8 @@ struct run_limits {
 
 /* Fills options and limits. 0: go on. Else the verb ends with that exit code: help was printed (code 0 as -1), or
  * the error was. `usage` is the verb's help text. */
-int run_options_read(int argc, char **argv, const char *usage, struct run_options *options, struct run_limits *limits);
+int run_options_read(int argc, char **argv, const char *usage, struct run_options *options,
+                     struct run_limits *limits);
 
 /* Settles what stands on what is played: paths become absolute, `reporting: auto` becomes the quote currency of the
  * first instrument in the recordings. E_* with words in error. */

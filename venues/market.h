@@ -19,11 +19,11 @@ enum frame_kind {
 
 struct frame {
     enum frame_kind kind;
-    uint32_t conn;     /* which socket */
-    const char *url;   /* NUL-terminated */
-    const char *text;  /* as received */
+    uint32_t conn;    /* which socket */
+    const char *url;  /* NUL-terminated */
+    const char *text; /* as received */
     size_t len;
-    int64_t recv_ns;   /* UTC */
+    int64_t recv_ns; /* UTC */
 };
 
 /* A book of the venue, as the sink sees it. Lives as long as the venue_market. */
@@ -32,19 +32,23 @@ struct venue_book {
      * venue's name cannot be split (a dated future, an unknown quote): such a book has no topic. */
     struct inst inst;
     struct l2_book *book;
-    uint64_t venue_seq;       /* last update id applied; 0 = the venue has none */
-    int64_t venue_time;       /* the venue's time of it, ns UTC; 0 = none */
-    int64_t recv_ns;          /* receipt of the last frame that changed it */
-    uint32_t index;           /* 0, 1, 2, ... within the venue_market */
+    uint64_t venue_seq; /* last update id applied; 0 = the venue has none */
+    int64_t venue_time; /* the venue's time of it, ns UTC; 0 = none */
+    int64_t recv_ns;    /* receipt of the last frame that changed it */
+    uint32_t index;     /* 0, 1, 2, ... within the venue_market */
     uint64_t gaps, resyncs;
 };
 
 /* What a frame led to. Any function may be NULL. */
 struct market_sink {
     void *ctx;
-    void (*instrument)(void *ctx, const struct venue_book *book); /* a new instrument appeared, or its exponents widened */
-    void (*book)(void *ctx, const struct venue_book *book);       /* its levels or its state changed; once per frame and book */
-    void (*best)(void *ctx, const struct venue_book *book, const struct bbo *bbo);  /* a best-price message came */
+    void (*instrument)(
+        void *ctx, const struct venue_book *book); /* a new instrument appeared, or its exponents widened */
+    void (*book)(
+        void *ctx,
+        const struct venue_book *book); /* its levels or its state changed; once per frame and book */
+    void (*best)(void *ctx, const struct venue_book *book,
+                 const struct bbo *bbo); /* a best-price message came */
     void (*trade)(void *ctx, const struct venue_book *book, const struct trade *trade);
 };
 

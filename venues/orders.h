@@ -26,8 +26,8 @@ struct order_report {
     char fee_currency[16];
     enum liquidity liquidity;
     enum reason reason;
-    int64_t venue_time;    /* ns UTC or market time, the venue's clock */
-    int64_t sent_mono_ns;  /* local monotonic time at which the order was handed over; 0 = not known */
+    int64_t venue_time;   /* ns UTC or market time, the venue's clock */
+    int64_t sent_mono_ns; /* local monotonic time at which the order was handed over; 0 = not known */
 };
 
 #endif

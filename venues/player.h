@@ -10,8 +10,8 @@ struct player;
 
 /* Opens what config.feed.source says. start_ns: market time at which a simulated market begins; recordings bring
  * their own. E_IO, E_SYNTAX, E_ABSENT (no recording named) with words in error. */
-int player_open(const struct config *config, int64_t start_ns, const struct market_sink *sink, struct player **out,
-                char error[CONFIG_ERROR_MAX]);
+int player_open(const struct config *config, int64_t start_ns, const struct market_sink *sink,
+                struct player **out, char error[CONFIG_ERROR_MAX]);
 void player_close(struct player **self);
 
 /* Market time of the next change; INT64_MAX when the recordings have ended (a simulation never ends). */

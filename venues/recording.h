@@ -14,9 +14,9 @@ int recording_open(const char *path, struct recording **out, char *error, size_t
 void recording_close(struct recording **self);
 
 struct recorded_line {
-    uint64_t line;     /* from 1, all lines counted */
+    uint64_t line; /* from 1, all lines counted */
     bool inbound;
-    bool readable;     /* false: not a line of the form above; error says why */
+    bool readable;      /* false: not a line of the form above; error says why */
     struct frame frame; /* valid until the next call */
 };
 

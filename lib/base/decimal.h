@@ -54,11 +54,12 @@ double dec_double(struct dec v);
 
 /* ---- money ---------------------------------------------------------------------------------------- */
 
-int money_of(struct dec v, money *out);                          /* E_RANGE; E_INEXACT below 1e-18 */
-int money_product(struct dec a, struct dec b, money *out);       /* exact a * b; E_RANGE, E_INEXACT */
-int money_add(money a, money b, money *out);                     /* E_RANGE */
-int money_sub(money a, money b, money *out);                     /* E_RANGE */
-int money_scale(money a, struct dec rate, enum rounding rounding, money *out); /* a * rate at 1e-18; 192-bit inside */
+int money_of(struct dec v, money *out);                    /* E_RANGE; E_INEXACT below 1e-18 */
+int money_product(struct dec a, struct dec b, money *out); /* exact a * b; E_RANGE, E_INEXACT */
+int money_add(money a, money b, money *out);               /* E_RANGE */
+int money_sub(money a, money b, money *out);               /* E_RANGE */
+int money_scale(money a, struct dec rate, enum rounding rounding,
+                money *out); /* a * rate at 1e-18; 192-bit inside */
 int money_dec(money a, int exp, enum rounding rounding, struct dec *out);
 double money_double(money a);
 

@@ -45,7 +45,8 @@ const struct json_node *json_root(const struct json *self);
 
 /* First child (of an object: the first key), or NULL; the node behind `node` under the same parent, or NULL. */
 const struct json_node *json_first(const struct json *self, const struct json_node *parent);
-const struct json_node *json_after(const struct json *self, const struct json_node *parent, const struct json_node *node);
+const struct json_node *json_after(const struct json *self, const struct json_node *parent,
+                                   const struct json_node *node);
 
 /* Value of a member; NULL when it is absent, or when `object` is NULL or no object. Of equal keys the first. */
 const struct json_node *json_get(const struct json *self, const struct json_node *object, const char *key);

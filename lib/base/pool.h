@@ -9,9 +9,9 @@ struct pool;
 
 struct pool *pool_new(uint32_t capacity, size_t item_bytes); /* NULL when out of memory */
 void pool_destroy(struct pool **self);
-void *pool_take(struct pool *self);                 /* zeroed item; NULL when all are taken */
-void pool_give(struct pool *self, void *item);      /* item came from pool_take and is not given twice */
-void *pool_at(struct pool *self, uint32_t index);   /* the taken item at an index; NULL where it is free */
+void *pool_take(struct pool *self);               /* zeroed item; NULL when all are taken */
+void pool_give(struct pool *self, void *item);    /* item came from pool_take and is not given twice */
+void *pool_at(struct pool *self, uint32_t index); /* the taken item at an index; NULL where it is free */
 uint32_t pool_index(const struct pool *self, const void *item);
 uint32_t pool_taken(const struct pool *self);
 uint32_t pool_capacity(const struct pool *self);

@@ -24,8 +24,8 @@ struct ladder {
     struct block **blocks;
     int64_t *best; /* of each block the rank of its last rung */
     uint32_t n_blocks, cap;
-    uint32_t n;    /* rungs in all blocks */
-    uint32_t near; /* block of the last change */
+    uint32_t n;          /* rungs in all blocks */
+    uint32_t near;       /* block of the last change */
     struct block *spare; /* the block that was emptied last, or NULL */
 };
 

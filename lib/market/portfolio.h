@@ -10,11 +10,11 @@ struct position {
     char symbol[32];
     char venue[16];
     char quote[16];
-    money qty;     /* base units bought less sold */
-    money cash;    /* quote received less paid, fees not in it */
-    money fees;    /* fees paid, in quote; a fee in base counts at the fill's price, one in a third currency
+    money qty;    /* base units bought less sold */
+    money cash;   /* quote received less paid, fees not in it */
+    money fees;   /* fees paid, in quote; a fee in base counts at the fill's price, one in a third currency
                       only moves the balance of that currency */
-    money volume;  /* sum of price times quantity, quote */
+    money volume; /* sum of price times quantity, quote */
     uint64_t fills;
 };
 

@@ -21,19 +21,19 @@
 enum { INSTRUMENTS_MAX = 2048 };
 
 struct quote {
-    struct inst inst;         /* inst.symbol is empty until its `inst` message came */
+    struct inst inst; /* inst.symbol is empty until its `inst` message came */
     char symbol[32];
     char venue[16];
-    struct book book;         /* last book with the best price laid over it */
-    enum book_state state;    /* LIVE only when usable */
+    struct book book;      /* last book with the best price laid over it */
+    enum book_state state; /* LIVE only when usable */
     enum stale_reason reason;
-    uint64_t epoch;           /* of the last message laid in */
-    uint64_t seq;             /* on its topic */
+    uint64_t epoch;             /* of the last message laid in */
+    uint64_t seq;               /* on its topic */
     uint64_t book_seq, bbo_seq; /* last seq of each topic, to count the lost */
-    uint64_t version;         /* rises with every change: what changed since can be asked */
-    struct trace trace;       /* of the last message */
+    uint64_t version;           /* rises with every change: what changed since can be asked */
+    struct trace trace;         /* of the last message */
     uint32_t venue_index;
-    bool beat_seen;           /* after STALE by a late beat: a beat has come, a book is awaited */
+    bool beat_seen; /* after STALE by a late beat: a beat has come, a book is awaited */
 };
 
 struct view;

@@ -23,10 +23,10 @@ struct setting {
 struct part {
     const char *name;
     const char *doc;
-    size_t offset;       /* of the section, or of the first item */
-    size_t item_size;    /* lists; a section has 0 */
-    size_t count_offset; /* lists: where the uint32_t count is */
-    uint32_t max;        /* lists: most items */
+    size_t offset;                           /* of the section, or of the first item */
+    size_t item_size;                        /* lists; a section has 0 */
+    size_t count_offset;                     /* lists: where the uint32_t count is */
+    uint32_t max;                            /* lists: most items */
     const struct setting *(*settings)(void); /* ends with name NULL */
 };
 
@@ -55,8 +55,8 @@ struct complaint {
 };
 
 /* Reads a value's text into its field. E_SYNTAX, E_RANGE; the field is then as before. */
-int setting_assign(const struct part *part, const struct setting *setting, void *field, const char *text, size_t len,
-                   struct complaint *why);
+int setting_assign(const struct part *part, const struct setting *setting, void *field, const char *text,
+                   size_t len, struct complaint *why);
 
 /* A value as errors show it: in quotes unless it is a number, cut when long, control characters as '?'. */
 enum { SHOWN_MAX = 80 };

@@ -70,7 +70,8 @@ struct ledger_head {
 
 /* A fresh ledger record at the next position of head, with its APPEND and PUBLISH. The caller fills the body,
  * then applies it to its own state. */
-struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type, struct now now);
+struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
+                              struct now now);
 
 /* What effects are done with. append, publish and send may stamp the trace of the message. A function that a service has no use for may be NULL: its effects are then skipped. */
 struct devices {

@@ -32,24 +32,26 @@ enum follower_verdict {
 struct follower {
     char stream[16];
     enum follower_state state;
-    uint64_t epoch;        /* of the last record applied; 0 = none */
-    uint64_t next_pos;     /* first position wanted */
-    uint64_t synced_pos;   /* on the owner's disk, and of the history we follow: durable only at or below it */
-    uint64_t head_pos;     /* the owner's, last heard of */
-    uint64_t rollback_pos; /* with FOLLOW_ROLLBACK: last position that still holds, */
+    uint64_t epoch;      /* of the last record applied; 0 = none */
+    uint64_t next_pos;   /* first position wanted */
+    uint64_t synced_pos; /* on the owner's disk, and of the history we follow: durable only at or below it */
+    uint64_t head_pos;   /* the owner's, last heard of */
+    uint64_t rollback_pos;   /* with FOLLOW_ROLLBACK: last position that still holds, */
     uint64_t rollback_epoch; /* and its epoch */
-    bool rolling_back;     /* ROLLBACK was said, and no record offered since */
-    bool loose;            /* the epoch of the record before next_pos is not known: at the start, or after a gap */
-    uint64_t owner_epoch;  /* the newest epoch heard of; head_pos and the next two are its */
+    bool rolling_back;       /* ROLLBACK was said, and no record offered since */
+    bool loose; /* the epoch of the record before next_pos is not known: at the start, or after a gap */
+    uint64_t owner_epoch;    /* the newest epoch heard of; head_pos and the next two are its */
     uint64_t owner_base_pos; /* UINT64_MAX = not heard yet */
     uint64_t owner_synced_pos;
-    uint64_t floor_pos;    /* oldest position the owner's journal still has, last heard of */
-    uint64_t probe_pos;    /* looking back for where the owner's history parted from ours: next one to ask for; 0 = not */
+    uint64_t floor_pos; /* oldest position the owner's journal still has, last heard of */
+    uint64_t
+        probe_pos; /* looking back for where the owner's history parted from ours: next one to ask for; 0 = not */
     uint64_t probe_step;   /* how far the look back goes next */
     uint64_t asked_pos;    /* first position of the last request */
     bool asked;            /* a replay request is under way */
     int64_t asked_mono_ns; /* since when */
-    uint64_t applied, skipped, holes, rollbacks, lost; /* counters; lost: positions the journal no longer had */
+    uint64_t applied, skipped, holes, rollbacks,
+        lost; /* counters; lost: positions the journal no longer had */
 };
 
 /* epoch and pos of the last record already held (0, 0 = nothing). Starts CATCHING_UP. */
@@ -68,7 +70,8 @@ bool follower_on_replayed(struct follower *f, const struct replayed *r, struct g
 void follower_on_beat(struct follower *f, const struct envelope *env, const struct beat *beat);
 
 /* True, and a request, when one is due: catching up and none under way for retry_ns. */
-bool follower_wants(struct follower *f, struct now now, int64_t retry_ns, uint32_t credit, struct replay *out);
+bool follower_wants(struct follower *f, struct now now, int64_t retry_ns, uint32_t credit,
+                    struct replay *out);
 
 /* LIVE and nothing known to be missing. */
 bool follower_current(const struct follower *f);

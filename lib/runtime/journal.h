@@ -20,7 +20,8 @@ struct journal;
 
 struct journal_options {
     uint64_t segment_bytes;
-    int64_t sync_every_ns; /* 0 = at every journal_write (always), -1 = never, else by a thread on this rhythm */
+    int64_t
+        sync_every_ns; /* 0 = at every journal_write (always), -1 = never, else by a thread on this rhythm */
 };
 
 struct journal_record {
@@ -41,7 +42,8 @@ void journal_close(struct journal **self); /* writes what is buffered and, but f
 
 /* Buffers one record. pos must be the head's plus one, epoch not below the head's (E_STATE). E_RANGE: too long. E_FULL: the
  * buffer (JOURNAL_BUFFER_BYTES) has no room; journal_write makes it. */
-int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len);
+int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload,
+                   size_t len);
 
 /* One write() of everything buffered. E_IO (disk full, short write, error): what could not be written stays
  * buffered, nothing of it counts as written, and the call may be repeated; words in journal_error. After a
@@ -65,7 +67,8 @@ int journal_free_below(struct journal *self, uint64_t pos);
 struct journal_reader;
 
 /* from_pos below the oldest record, such as 0, starts at the oldest. E_IO: no such directory. */
-int journal_reader_open(const char *dir, uint64_t from_pos, struct journal_reader **out, char error[JOURNAL_ERROR_MAX]);
+int journal_reader_open(const char *dir, uint64_t from_pos, struct journal_reader **out,
+                        char error[JOURNAL_ERROR_MAX]);
 void journal_reader_close(struct journal_reader **self);
 
 /* 1 = got a record; 0 = no more for now (a half-written tail counts as no more); E_ABSENT: what comes next was

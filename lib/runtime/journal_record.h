@@ -63,15 +63,15 @@ enum cursor_result {
 enum { CURSOR_BYTES = 2 * RECORD_MAX };
 
 struct cursor {
-    int fd;             /* -1 = none */
-    uint64_t first_pos; /* of the segment */
-    uint64_t epoch;     /* of the record before */
-    uint64_t pos;       /* of the record before */
-    off_t offset;       /* of the next record */
-    off_t at;           /* where in the file the buffer begins */
-    size_t have;        /* bytes in it */
+    int fd;               /* -1 = none */
+    uint64_t first_pos;   /* of the segment */
+    uint64_t epoch;       /* of the record before */
+    uint64_t pos;         /* of the record before */
+    off_t offset;         /* of the next record */
+    off_t at;             /* where in the file the buffer begins */
+    size_t have;          /* bytes in it */
     unsigned char *bytes; /* CURSOR_BYTES, the caller's */
-    const char *why;    /* TORN and CORRUPT: what is wrong, in words */
+    const char *why;      /* TORN and CORRUPT: what is wrong, in words */
 };
 
 /* Opens a segment and reads its header: CURSOR_END when that holds, CURSOR_TORN, CURSOR_CORRUPT, or E_IO, E_ABSENT.

@@ -36,8 +36,8 @@ int ledger_sync(void *ledger);
 int ledger_publish(void *ledger, struct message *m);
 
 /* Sends a beat: head, synced position, and for exec what it has applied of risk's ledger. */
-void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t upstream_epoch, uint64_t upstream_pos,
-                 struct now now);
+void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t upstream_epoch,
+                 uint64_t upstream_pos, struct now now);
 
 /* Answers replay requests and takes `stored`; a drain_fn. */
 int ledger_serve(void *ledger, struct now now, int bound);
@@ -54,8 +54,9 @@ struct ledger_reader;
 
 /* Follows a ledger from behind (epoch, pos), 0, 0 = from the beginning. apply is called with each record once, in
  * order, and with the owner's beats. E_IO with words in error. */
-int ledger_reader_open(const char *name, void *zmq, uint64_t epoch, uint64_t pos, void (*apply)(void *ctx, const struct message *m, struct now now),
-                       void *ctx, struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
+int ledger_reader_open(const char *name, void *zmq, uint64_t epoch, uint64_t pos,
+                       void (*apply)(void *ctx, const struct message *m, struct now now), void *ctx,
+                       struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
 /* The same at endpoints of the caller's choosing. */
 int ledger_reader_open_at(const char *name, void *zmq, const char *live_endpoint, const char *replay_endpoint,
                           uint64_t epoch, uint64_t pos,

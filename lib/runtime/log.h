@@ -18,6 +18,7 @@ void log_close(void);
 
 /* event: a short constant ("started", "book-stale"); then printf-style key=value pairs:
  *   log_line(LOG_WARN, "book-stale", "symbol=%s reason=%s", symbol, reason); */
-void log_line(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_line(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

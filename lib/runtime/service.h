@@ -20,8 +20,8 @@ enum { SERVICE_FOLLOWS_MAX = 2, SERVICE_SOCKETS_MAX = 8 };
 
 struct service {
     /* ---- set by service_open ---- */
-    char name[24];  /* "risk", "strategy-1" */
-    char run[40];   /* run id */
+    char name[24]; /* "risk", "strategy-1" */
+    char run[40];  /* run id */
     uint64_t boot_id;
     struct config config;
     void *zmq;
@@ -33,11 +33,11 @@ struct service {
     struct devices devices;
     /* Optional; each gets now with market time filled in. */
     void (*on_market)(struct service *s, int index, const struct message *m, struct now now);
-    void (*on_time)(struct service *s, struct now now);  /* every wake-up, after all inputs */
+    void (*on_time)(struct service *s, struct now now); /* every wake-up, after all inputs */
     /* Not asked while blocked, but for VERB_STOP: an answer would promise what is not written. */
     enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);
     void (*on_status)(struct service *s, struct reply *reply);
-    bool (*quiet)(struct service *s);   /* the paced replay may go on; NULL = always */
+    bool (*quiet)(struct service *s); /* the paced replay may go on; NULL = always */
 
     /* ---- of service_market, service_ledger and service_follow ---- */
     struct view *view;
@@ -61,7 +61,7 @@ struct service {
     uint64_t window, window_answered, wakeups, market_messages;
     int64_t paced_mono_ns;
     int64_t stop_until_mono_ns; /* 0 = not stopping */
-    bool blocked; /* effects could not be done: no input is taken */
+    bool blocked;               /* effects could not be done: no input is taken */
 };
 
 /* Arguments: --dir RUN [--name NAME]. Exits with a clear message and code 2 or 3 on bad arguments or config. */

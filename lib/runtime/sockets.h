@@ -9,7 +9,7 @@
 #include "lib/base/status.h"
 
 enum socket_role {
-    SOCKET_MARKET_PUB,     /* XPUB, verbose: each subscription is seen, so the topic's last message can go out */
+    SOCKET_MARKET_PUB, /* XPUB, verbose: each subscription is seen, so the topic's last message can go out */
     SOCKET_MARKET_SUB,
     SOCKET_LEDGER_PUB,
     SOCKET_LEDGER_SUB,
@@ -26,7 +26,8 @@ enum { ENDPOINT_MAX = 108 };
 /* A socket of the role with its options, bound (PUB, XPUB, PULL, ROUTER) or connected (the others) to the
  * endpoint. E_IO with words in error. A bind never steals a living process's ipc path: the path is probed
  * first (E_BUSY). */
-int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **out, char *error, size_t error_cap);
+int socket_open(void *zmq, enum socket_role role, const char *endpoint, void **out, char *error,
+                size_t error_cap);
 void socket_close(void **socket);
 
 /* Somebody answers at an ipc endpoint; false of other kinds, which cannot be asked. */

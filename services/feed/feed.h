@@ -17,7 +17,8 @@ struct feed_options {
     uint64_t epoch;
     uint64_t boot_id;
     uint32_t instruments; /* how many at the most */
-    bool stamp_market_time; /* backtest: monotonic stamps are taken from market time, so that runs are equal */
+    bool
+        stamp_market_time; /* backtest: monotonic stamps are taken from market time, so that runs are equal */
 };
 
 struct feed *feed_new(const struct feed_options *options); /* NULL: out of memory */
@@ -26,9 +27,10 @@ void feed_destroy(struct feed **self);
 /* Changes, as the venues' sinks report them; `venue` is the venue's name. Published by feed_publish. */
 void feed_on_instrument(struct feed *self, const char *venue, const struct venue_book *book, struct now now);
 void feed_on_book(struct feed *self, const char *venue, const struct venue_book *book, struct now now);
-void feed_on_best(struct feed *self, const char *venue, const struct venue_book *book, const struct bbo *bbo, struct now now);
-void feed_on_trade(struct feed *self, const char *venue, const struct venue_book *book, const struct trade *trade,
-                   struct now now, struct outbox *out);
+void feed_on_best(struct feed *self, const char *venue, const struct venue_book *book, const struct bbo *bbo,
+                  struct now now);
+void feed_on_trade(struct feed *self, const char *venue, const struct venue_book *book,
+                   const struct trade *trade, struct now now, struct outbox *out);
 void feed_on_venue(struct feed *self, const char *venue, enum venue_state state, const char *detail,
                    const struct market_counters *counters, struct now now, struct outbox *out);
 
@@ -43,6 +45,7 @@ void feed_on_time(struct feed *self, struct now now, struct outbox *out);
  * 100 ms; bounded per call, the rest follows by feed_publish. */
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now);
 
-void feed_status(const struct feed *self, struct reply *reply); /* instruments, books_live, books_stale, messages, ... */
+void feed_status(const struct feed *self,
+                 struct reply *reply); /* instruments, books_live, books_stale, messages, ... */
 
 #endif

@@ -12,12 +12,12 @@
 #include "lib/base/clock.h"
 
 struct market_clock {
-    double speed;     /* seconds of market time a second; 0 = as fast as the slowest consumer */
-    int64_t begin_ns; /* market time at which the run began */
+    double speed;       /* seconds of market time a second; 0 = as fast as the slowest consumer */
+    int64_t begin_ns;   /* market time at which the run began */
     int64_t reached_ns; /* market time up to which it was played */
     int64_t anchor_market_ns, anchor_mono_ns; /* market time at a moment of the local clock */
-    bool known;   /* the run has a market time already */
-    bool rejoins; /* and the market went on without us */
+    bool known;                               /* the run has a market time already */
+    bool rejoins;                             /* and the market went on without us */
     int fd;
     char session[64];
 };

@@ -12,12 +12,12 @@ enum { PACER_CONSUMERS_MAX = 72 };
 struct pacer {
     struct {
         char name[24];
-        uint64_t window;       /* last one it has answered */
+        uint64_t window; /* last one it has answered */
         int64_t heard_mono_ns;
-        bool out;              /* left out */
+        bool out; /* left out */
     } consumer[PACER_CONSUMERS_MAX];
     uint32_t n, left_out;
-    uint64_t window;           /* last one announced */
+    uint64_t window; /* last one announced */
     int64_t announced_mono_ns;
 };
 

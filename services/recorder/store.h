@@ -50,8 +50,8 @@ void store_rollback(struct store *self);
  * Placeholders are $1, $2, ... in both sinks. What row returns other than OK ends it and is returned. E_IO, E_REFUSED
  * with words in store_error. */
 typedef int store_row_fn(void *ctx, int columns, const char *const *names, const char *const *values);
-int store_query(struct store *self, const char *sql, const char *const *params, int n_params, store_row_fn *row,
-                void *ctx);
+int store_query(struct store *self, const char *sql, const char *const *params, int n_params,
+                store_row_fn *row, void *ctx);
 const char *store_error(const struct store *self);
 
 #endif

@@ -7,13 +7,13 @@
 /* One leg of an intent, with what the gate knows of its instrument. */
 struct leg_facts {
     const struct intent_leg *leg;
-    bool sound;               /* side, price and quantity can be measured; else only `form` speaks of it */
-    int route_leg;            /* E_ABSENT: the route has no such leg, or there is no route */
+    bool sound;    /* side, price and quantity can be measured; else only `form` speaks of it */
+    int route_leg; /* E_ABSENT: the route has no such leg, or there is no route */
     struct exposure *exposure;
     const struct quote *quote; /* NULL: not known; then only `known_instrument` speaks of it */
     struct dec price, qty;
     int quantity_status;
-    money quantity;           /* base units */
+    money quantity; /* base units */
     int mid_status, fx_status;
     struct dec mid, fx;
 };
@@ -23,7 +23,7 @@ struct inquiry {
     const struct intent *intent;
     const struct trace *trace;
     struct now now;
-    struct held_route *route; /* NULL: unknown */
+    struct held_route *route;  /* NULL: unknown */
     const struct owner *owner; /* who asks, in this incarnation; NULL: unknown */
     uint32_t n_legs;
     struct leg_facts legs[LEGS_MAX];

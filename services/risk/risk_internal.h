@@ -34,7 +34,7 @@ enum {
 };
 
 /* Folds, departures, assignments, a halt and a day's end may all fall into one wake-up. */
-_Static_assert(FOLD_WAYS * FOLD_SETS + OWNERS_MAX + ASSIGN_PER_INPUT + 2 <= OUTBOX_PER_INPUT_MAX,
+_Static_assert(FOLD_WAYS *FOLD_SETS + OWNERS_MAX + ASSIGN_PER_INPUT + 2 <= OUTBOX_PER_INPUT_MAX,
                "more than one input may write");
 
 /* A point in a ledger. */
@@ -51,16 +51,16 @@ static inline bool place_before(struct place a, struct place b)
 struct exposure {
     char symbol[32];
     char venue[16];
-    char quote[16];      /* empty until its inst or a fill came */
-    int view_index;      /* E_ABSENT until its inst came */
-    money qty;           /* from exec's fills */
-    money cash, fees;    /* in quote, as in struct position */
-    money buys, sells;   /* reserved: ordered and not filled yet */
-    bool marked;         /* price and fx are known, if not fresh */
-    struct dec mid, fx;  /* last good ones; fx: reporting currency for one unit of quote */
-    bool unpriced;       /* something is at risk here, and no price came yet */
-    money worst_value;   /* worst case in the reporting currency, at these; 0 until marked */
-    money equity;        /* cash less fees plus the position's value; 0 until marked */
+    char quote[16];     /* empty until its inst or a fill came */
+    int view_index;     /* E_ABSENT until its inst came */
+    money qty;          /* from exec's fills */
+    money cash, fees;   /* in quote, as in struct position */
+    money buys, sells;  /* reserved: ordered and not filled yet */
+    bool marked;        /* price and fx are known, if not fresh */
+    struct dec mid, fx; /* last good ones; fx: reporting currency for one unit of quote */
+    bool unpriced;      /* something is at risk here, and no price came yet */
+    money worst_value;  /* worst case in the reporting currency, at these; 0 until marked */
+    money equity;       /* cash less fees plus the position's value; 0 until marked */
 };
 
 /* What an accepted decision has under way for one instrument of its route. */
@@ -78,7 +78,7 @@ struct open_basket {
     int64_t accepted_time;
     int64_t edge_nbps;
     uint32_t orders;
-    bool parks; /* a residual of something older was parked meanwhile */
+    bool parks;                     /* a residual of something older was parked meanwhile */
     struct open_leg legs[LEGS_MAX]; /* by the route's legs */
 };
 
@@ -168,13 +168,13 @@ struct risk {
 
     struct table *exposure_names;
     struct exposure *exposures;
-    struct table *terms; /* currencies and venues */
+    struct table *terms;          /* currencies and venues */
     struct seen_instrument *seen; /* by view index */
     struct portfolio *portfolio;
-    money gross;       /* sum of worst values */
-    money equity;      /* sum of equities */
+    money gross;  /* sum of worst values */
+    money equity; /* sum of equities */
     uint32_t unpriced;
-    bool broken;       /* an amount did not fit, or exec's ledger went back: only a restart may trust again */
+    bool broken; /* an amount did not fit, or exec's ledger went back: only a restart may trust again */
     int64_t valued_mono_ns;
 
     bool day_known;

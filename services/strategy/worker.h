@@ -21,15 +21,17 @@ struct worker_options {
     const struct view *view;
     const struct strategy_ops *strategy;
     const char *run;
-    const char *name;     /* of the worker */
+    const char *name; /* of the worker */
     uint64_t incarnation;
     uint64_t build;
 };
 
-struct worker *worker_new(const struct worker_options *options, char error[CONFIG_ERROR_MAX]); /* NULL: words in error */
+struct worker *worker_new(const struct worker_options *options,
+                          char error[CONFIG_ERROR_MAX]); /* NULL: words in error */
 void worker_destroy(struct worker **self);
 
-void worker_on_market(struct worker *self, int index, const struct message *m, struct now now); /* after the view took it */
+void worker_on_market(struct worker *self, int index, const struct message *m,
+                      struct now now); /* after the view took it */
 void worker_on_risk(struct worker *self, const struct message *m, struct now now);
 void worker_on_exec(struct worker *self, const struct message *m, struct now now);
 

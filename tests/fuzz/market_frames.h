@@ -12,7 +12,8 @@ static void check_side(const struct l2_book *book, enum side side)
 {
     struct level level, before = {.price = 0};
     for (uint32_t i = 0; l2_book_level(book, side, i, &level); i++) {
-        bool in_order = i == 0 || (side == SIDE_BUY ? level.price < before.price : level.price > before.price);
+        bool in_order =
+            i == 0 || (side == SIDE_BUY ? level.price < before.price : level.price > before.price);
         if (level.price <= 0 || level.qty <= 0 || !in_order)
             abort();
         before = level;
@@ -32,10 +33,11 @@ static void check_books(const struct venue_ops *ops, const struct venue_market *
 
 /* 'h': an answer of url; 'c', 'd': socket 1, 2 opened; 'x', 'y': closed; '2': a message on socket 2; any other
  * byte: a message on socket 1. */
-static void play_line(const struct venue_ops *ops, struct venue_market *market, const char *url, const char *line,
-                      size_t len)
+static void play_line(const struct venue_ops *ops, struct venue_market *market, const char *url,
+                      const char *line, size_t len)
 {
-    struct frame frame = {.kind = FRAME_WS, .conn = 1, .url = url, .text = line + 1, .len = len - 1, .recv_ns = 1};
+    struct frame frame = {
+        .kind = FRAME_WS, .conn = 1, .url = url, .text = line + 1, .len = len - 1, .recv_ns = 1};
     switch (line[0]) {
     case 'h':
         frame.kind = FRAME_HTTP;

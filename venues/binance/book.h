@@ -36,7 +36,8 @@ struct venue_market {
 };
 
 /* Notes what was wrong, and hands the status on. */
-int binance_error(struct venue_market *self, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int binance_error(struct venue_market *self, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The book of a venue symbol, made at its first sight; NULL when there can be none. */
 struct feed_book *binance_book_named(struct venue_market *self, const char *name, size_t len);
@@ -54,6 +55,7 @@ bool binance_book_wants_snapshot(const struct feed_book *book);
 /* Takes a diff, or a snapshot, whose levels stand in self->changes. What does not join is no error; E_RANGE and
  * E_FULL are, when levels do not fit: then the book is lost. */
 int binance_book_take_diff(struct venue_market *self, struct feed_book *book, const struct diff *diff);
-int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book, uint64_t last, int64_t venue_time);
+int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book, uint64_t last,
+                               int64_t venue_time);
 
 #endif

@@ -22,8 +22,8 @@ const struct binance_rules *binance_rules_of_url(const char *url);
 
 /* Names the instrument of a venue symbol, with the market's standard fees, and what the file tells over these. A
  * name that cannot be split (an unknown quote, a dated future) leaves inst->symbol empty. */
-void binance_instrument(const struct binance_rules *rules, const char *name, const struct instrument_file *file,
-                        struct inst *inst);
+void binance_instrument(const struct binance_rules *rules, const char *name,
+                        const struct instrument_file *file, struct inst *inst);
 
 /* What a diff is to a book. */
 enum join {

@@ -22,7 +22,8 @@ struct paper;
 
 struct paper_log {
     void *ctx;
-    int (*write)(void *ctx, const char *line, size_t len); /* whole lines, those of one outcome together, at once or
+    int (*write)(void *ctx, const char *line,
+                 size_t len); /* whole lines, those of one outcome together, at once or
                                                               not at all; OK or E_IO: then nothing is answered, and it
                                                               is tried again */
 };
@@ -30,7 +31,8 @@ struct paper_log {
 typedef void paper_report_fn(void *ctx, const struct order_report *report);
 
 /* view: the market it matches against; outlives the paper venue. orders: how many it remembers for look-ups. */
-struct paper *paper_new(const struct config *config, const struct view *view, uint32_t orders, struct paper_log log);
+struct paper *paper_new(const struct config *config, const struct view *view, uint32_t orders,
+                        struct paper_log log);
 void paper_destroy(struct paper **self);
 
 /* Reads one line of its own log back, at start. E_SYNTAX. */
@@ -48,7 +50,8 @@ void paper_submit(struct paper *self, const struct order *order, struct now now)
 int64_t paper_run(struct paper *self, struct now now, paper_report_fn *report, void *ctx);
 
 /* Answers what is known of a client id: its fills and DONE, or NOT_FOUND. */
-void paper_look_up(struct paper *self, const char *venue, const char *client_id, paper_report_fn *report, void *ctx);
+void paper_look_up(struct paper *self, const char *venue, const char *client_id, paper_report_fn *report,
+                   void *ctx);
 
 /* Market time of the next due order; INT64_MAX when none waits. */
 int64_t paper_next_ns(const struct paper *self);

@@ -17,8 +17,8 @@ struct units {
 };
 
 /* A member by its name in the SIMPLE or in the DEFAULT format. */
-const struct json_node *upbit_member(const struct json *json, const struct json_node *object, const char *simple,
-                                     const char *full);
+const struct json_node *upbit_member(const struct json *json, const struct json_node *object,
+                                     const char *simple, const char *full);
 
 /* Reads all units of a message, and checks its totals where all of the venue's units came. E_SYNTAX, E_RANGE,
  * E_FULL, with words in error; on OK words too when totals_wrong. */
