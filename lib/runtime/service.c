@@ -397,6 +397,32 @@ uint64_t epoch_next(const char *path)
     return written && rename(next, path) == 0 && sync_directory() ? epoch + 1 : 0;
 }
 
+static int append(void *ctx, struct message *m)
+{
+    return ledger_append(((struct service *)ctx)->ledger, m);
+}
+
+static int write_all(void *ctx)
+{
+    return ledger_write(((struct service *)ctx)->ledger);
+}
+
+static int sync_all(void *ctx)
+{
+    return ledger_sync(((struct service *)ctx)->ledger);
+}
+
+static int publish(void *ctx, struct message *m)
+{
+    return ledger_publish(((struct service *)ctx)->ledger, m);
+}
+
+struct devices service_ledger_devices(struct service *s)
+{
+    return (struct devices){
+        .ctx = s, .append = append, .write = write_all, .sync = sync_all, .publish = publish};
+}
+
 /* ---- running ----------------------------------------------------------------------------------------------
  */
 

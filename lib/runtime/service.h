@@ -91,6 +91,10 @@ void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint6
  * service_run closes it. */
 struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply, void *core);
 
+/* The devices of a service whose words go into its own ledger: append, write, sync and publish. The service adds
+ * what else it has. */
+struct devices service_ledger_devices(struct service *s);
+
 /* Runs until stopped; then closes everything but the core. Returns the exit code. */
 int service_run(struct service *s);
 

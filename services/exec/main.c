@@ -25,30 +25,6 @@ struct hand {
     struct histogram tick_to_order;
 };
 
-static int append(void *ctx, struct message *m)
-{
-    struct service *s = ctx;
-    return ledger_append(s->ledger, m);
-}
-
-static int write_all(void *ctx)
-{
-    struct service *s = ctx;
-    return ledger_write(s->ledger);
-}
-
-static int sync_all(void *ctx)
-{
-    struct service *s = ctx;
-    return ledger_sync(s->ledger);
-}
-
-static int publish(void *ctx, struct message *m)
-{
-    struct service *s = ctx;
-    return ledger_publish(s->ledger, m);
-}
-
 static void on_report(void *ctx, const struct order_report *report)
 {
     struct hand *hand = ctx;
@@ -207,12 +183,8 @@ int main(int argc, char **argv)
         service_fail(s, "out of memory");
     service_ledger(s, "exec", recover, hand.core);
     open_paper(&hand);
-    s->devices = (struct devices){.ctx = s,
-                                  .append = append,
-                                  .write = write_all,
-                                  .sync = sync_all,
-                                  .publish = publish,
-                                  .send = send_order};
+    s->devices = service_ledger_devices(s);
+    s->devices.send = send_order;
     s->on_market = on_market;
     s->on_time = on_time;
     s->on_control = on_control;

@@ -18,24 +18,6 @@ static int append(void *ctx, struct message *m)
     return ledger_append(s->ledger, m);
 }
 
-static int write_all(void *ctx)
-{
-    struct service *s = ctx;
-    return ledger_write(s->ledger);
-}
-
-static int sync_all(void *ctx)
-{
-    struct service *s = ctx;
-    return ledger_sync(s->ledger);
-}
-
-static int publish(void *ctx, struct message *m)
-{
-    struct service *s = ctx;
-    return ledger_publish(s->ledger, m);
-}
-
 static void recover(void *ctx, const struct message *record)
 {
     risk_apply(ctx, record);
@@ -110,8 +92,8 @@ int main(int argc, char **argv)
     if (!gate.core || inbox_open(&gate.inbox) != OK)
         service_fail(s, "out of memory");
     service_ledger(s, "risk", recover, gate.core);
-    s->devices = (struct devices){
-        .ctx = s, .append = append, .write = write_all, .sync = sync_all, .publish = publish};
+    s->devices = service_ledger_devices(s);
+    s->devices.append = append;
     s->on_market = on_market;
     s->on_time = on_time;
     s->on_control = on_control;
