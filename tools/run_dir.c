@@ -129,6 +129,15 @@ static int keep_config(struct run_options *options, char error[RUN_ERROR_MAX])
     return status;
 }
 
+/* The paper venue's log has orders, so both ledgers had words: without one of them the run would begin a second
+ * history under the first one's name. */
+static bool has_lost_a_ledger(void)
+{
+    struct stat log;
+    return stat("paper.log", &log) == 0 && log.st_size > 0 &&
+           (access("journal/risk", F_OK) != 0 || access("journal/exec", F_OK) != 0);
+}
+
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX])
 {
     if ((!options->resume && !make_parents(options->dir)) || chdir(options->dir) != 0)
@@ -152,6 +161,10 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!make_dir(parts[i]))
             return said(error, E_IO, parts[i], strerror(errno));
+    if (exists && has_lost_a_ledger())
+        return said(error, E_CORRUPT, options->dir,
+                    "journal/risk or journal/exec is missing, though orders were sent; "
+                    "expected both, a run cannot go on without them");
     int status = OK;
     if (exists)
         status = keep_config(options, error);

@@ -62,6 +62,10 @@ def ctrl_c_stops_cleanly_and_the_run_can_be_resumed():
         refused = run.call([program(), "run", "--dir", run.dir, "--resume", "--set", "risk.max_gross=5"])
         check_equal(refused.returncode, 3, "exit status of a resume with other settings")
         check("the run has" in refused.stderr and "given is" in refused.stderr, refused.stderr)
+        shutil.rmtree(run.dir / "journal/risk")
+        done = run.call([program(), "run", "--dir", run.dir, "--resume", "--seconds", "1"])
+        check_equal(done.returncode, 3, "exit status of a resume without risk's ledger")
+        check("journal/risk" in done.stderr, f"the ledger is named: {done.stderr}")
 
 
 def a_service_that_cannot_come_up_fails_the_run_and_says_why():
