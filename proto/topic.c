@@ -62,6 +62,8 @@ static const char *subject_of(const struct message *m)
         return m->balance.venue;
     case MSG_ADJUST:
         return m->adjust.venue;
+    case MSG_POSITION:
+        return m->position.symbol;
     case MSG_GAP:
         return m->gap.stream_lost;
     case MSG_SESSION:
@@ -70,6 +72,10 @@ static const char *subject_of(const struct message *m)
         return m->stored.reader;
     case MSG_REPLY:
         return m->reply.service;
+    case MSG_WORKER_STATE:
+        return m->worker_state.worker;
+    case MSG_ROUTE_FILLS:
+        return m->route_fills.route;
     case MSG_PACE:
     case MSG_LIMITS:
     case MSG_STATE:
@@ -77,6 +83,11 @@ static const char *subject_of(const struct message *m)
     case MSG_REPLAY:
     case MSG_REPLAYED:
     case MSG_REQUEST:
+    case MSG_UPSTREAM:
+    case MSG_SNAPSHOT:
+    case MSG_SNAPSHOT_END:
+    case MSG_TALLY:
+    case MSG_TRADES:
         break;
     }
     return NULL;
@@ -93,6 +104,8 @@ static const char *venue_of(const struct message *m)
         return m->book.venue;
     case MSG_TRADE:
         return m->trade.venue;
+    case MSG_POSITION:
+        return m->position.venue;
     default:
         return NULL;
     }

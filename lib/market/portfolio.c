@@ -83,16 +83,17 @@ static int intern(struct table *table, const char *a, const char *b)
     return table_intern(table, key, len);
 }
 
-static struct position *take_position(struct portfolio *self, const struct fill *fill)
+static struct position *take_position(struct portfolio *self, const char *symbol, const char *venue,
+                                      const char *quote)
 {
-    int index = intern(self->position_names, fill->symbol, fill->venue);
+    int index = intern(self->position_names, symbol, venue);
     if (index < 0)
         return NULL;
     struct position *p = &self->positions[index];
     if (p->symbol[0] == '\0') {
-        text_set(p->symbol, sizeof p->symbol, fill->symbol);
-        text_set(p->venue, sizeof p->venue, fill->venue);
-        text_set(p->quote, sizeof p->quote, fill->quote);
+        text_set(p->symbol, sizeof p->symbol, symbol);
+        text_set(p->venue, sizeof p->venue, venue);
+        text_set(p->quote, sizeof p->quote, quote);
     }
     return p;
 }
@@ -182,7 +183,7 @@ int portfolio_fill(struct portfolio *self, const struct fill *fill)
     if (status != OK)
         return status;
 
-    struct position *p = take_position(self, fill);
+    struct position *p = take_position(self, fill->symbol, fill->venue, fill->quote);
     if (!p)
         return E_FULL;
     p->qty = after.qty;
@@ -246,4 +247,24 @@ const struct holding *portfolio_holding(const struct portfolio *self, uint32_t i
 uint32_t portfolio_holdings(const struct portfolio *self)
 {
     return table_count(self->holding_names);
+}
+
+/* ---- from a snapshot -------------------------------------------------------------------------------- */
+
+int portfolio_set_position(struct portfolio *self, const struct position *position)
+{
+    struct position *p = take_position(self, position->symbol, position->venue, position->quote);
+    if (!p)
+        return E_FULL;
+    *p = *position;
+    return OK;
+}
+
+int portfolio_set_balance(struct portfolio *self, const struct balance *balance)
+{
+    struct holding *h = take_holding(self, balance->venue, balance->currency);
+    if (!h)
+        return E_FULL;
+    h->total = balance->total;
+    return OK;
 }

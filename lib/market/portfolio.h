@@ -1,22 +1,11 @@
 /* Positions and balances from fills and adjustments: position = fills + adjustments, exactly.
- * Risk, exec and the workers keep one each, fed from exec's ledger. */
+ * Risk, exec and the workers keep one each, fed from exec's ledger. A position is struct position of the dictionary, whose
+ * market_time nobody here uses. */
 #ifndef SLUICE_MARKET_PORTFOLIO_H
 #define SLUICE_MARKET_PORTFOLIO_H
 
 #include "lib/base/decimal.h"
 #include "proto/message.h"
-
-struct position {
-    char symbol[32];
-    char venue[16];
-    char quote[16];
-    money qty;    /* base units bought less sold */
-    money cash;   /* quote received less paid, fees not in it */
-    money fees;   /* fees paid, in quote; a fee in base counts at the fill's price, one in a third currency
-                      only moves the balance of that currency */
-    money volume; /* sum of price times quantity, quote */
-    uint64_t fills;
-};
 
 struct holding {
     char venue[16];
@@ -34,6 +23,10 @@ void portfolio_destroy(struct portfolio **self);
  * 1e-18): nothing booked. */
 int portfolio_fill(struct portfolio *self, const struct fill *fill);
 int portfolio_adjust(struct portfolio *self, const struct adjust *adjust);
+
+/* Sets a position or a balance to what a snapshot tells of it. E_FULL. */
+int portfolio_set_position(struct portfolio *self, const struct position *position);
+int portfolio_set_balance(struct portfolio *self, const struct balance *balance);
 
 /* Index, or E_ABSENT. */
 int portfolio_find(const struct portfolio *self, const char *symbol, const char *venue);

@@ -1,5 +1,7 @@
 #include "lib/runtime/effects.h"
 
+#include "lib/runtime/failpoint.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +79,11 @@ struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum m
 
 static int write_out(struct outbox *o, const struct devices *d)
 {
-    int status = o->unwritten && d->write ? d->write(d->ctx) : OK;
+    int status = OK;
+    if (o->unwritten && d->write) {
+        failpoint();
+        status = d->write(d->ctx);
+    }
     if (status == OK)
         o->unwritten = false;
     return status;
@@ -90,6 +96,7 @@ static int write_appends(struct outbox *o, const struct devices *d)
         const struct effect *e = &o->effects[o->appended];
         if (e->kind != EFFECT_APPEND || !d->append)
             continue;
+        failpoint();
         int status = d->append(d->ctx, &o->messages[e->message]);
         if (status == E_FULL && o->unwritten) { /* the buffer is: writing makes room */
             status = write_out(o, d);
@@ -137,6 +144,8 @@ int effects_run(struct outbox *o, const struct devices *d)
         return status;
     for (; o->next < o->n_effects; o->next++) {
         const struct effect *e = &o->effects[o->next];
+        if (e->kind != EFFECT_APPEND)
+            failpoint();
         status = run_one(e, &o->messages[e->message], d);
         if (status)
             return status;

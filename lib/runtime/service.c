@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/failpoint.h"
 
 enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
 
@@ -173,10 +173,21 @@ static void read_run_id(struct service *s)
     (void)fclose(f);
 }
 
+void *service_state(size_t bytes)
+{
+    void *state = calloc(1, bytes);
+    if (!state) {
+        (void)fprintf(stderr, "out of memory\n");
+        exit(EXIT_CODE_FAILED);
+    }
+    return state;
+}
+
 void service_open(struct service *s, const char *kind, int argc, char **argv)
 {
     char error[CONFIG_ERROR_MAX], path[64];
     memset(s, 0, sizeof *s);
+    failpoint_arm();
     const char *dir = arguments(s, kind, argc, argv);
     if (chdir(dir) != 0) {
         (void)snprintf(error, sizeof error, "--dir %.300s: %s", dir, strerror(errno));
@@ -190,7 +201,7 @@ void service_open(struct service *s, const char *kind, int argc, char **argv)
     if (log_open(s->name, path, s->config.log.level, s->config.log.format) != OK)
         fail(s, EXIT_CODE_FAILED, "log file cannot be opened");
     s->boot_id = clock_boot_id();
-    s->zmq = zmq_ctx_new();
+    s->zmq = sockets_open();
     s->loop = loop_new();
     s->decoder = decoder_new();
     if (!s->zmq || !s->loop || !s->decoder || inbox_open(&s->inbox) ||
@@ -283,7 +294,7 @@ void service_view(struct service *s)
 
 void service_subscribe(struct service *s, const char *prefix, bool on)
 {
-    (void)zmq_setsockopt(s->market, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, prefix, strlen(prefix));
+    (void)(on ? socket_subscribe : socket_unsubscribe)(s->market, prefix);
 }
 
 void service_market(struct service *s, const char *const *kinds, bool wakes)
@@ -478,7 +489,7 @@ int service_run(struct service *s)
         ledger_close(&s->ledger);
     for (int i = 0; i < s->n_sockets; i++)
         socket_close(&s->sockets[i]);
-    (void)zmq_ctx_term(s->zmq);
+    sockets_close(&s->zmq);
     if (s->view)
         view_destroy(&s->view);
     decoder_destroy(&s->decoder);
@@ -486,5 +497,6 @@ int service_run(struct service *s)
     outbox_close(&s->outbox);
     loop_destroy(&s->loop);
     log_close();
+    failpoint_report();
     return s->blocked ? EXIT_CODE_FAILED : 0;
 }

@@ -64,6 +64,9 @@ struct service {
     bool blocked;               /* effects could not be done: no input is taken */
 };
 
+/* Zeroed memory for a service's whole state, of which struct service is the first member: one per process. */
+void *service_state(size_t bytes);
+
 /* Arguments: --dir RUN [--name NAME]. Exits with a clear message and code 2 or 3 on bad arguments or config. */
 void service_open(struct service *s, const char *name, int argc, char **argv);
 

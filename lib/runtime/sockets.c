@@ -67,6 +67,18 @@ static void set_options(void *socket, const struct role *role, const char *endpo
     }
 }
 
+void *sockets_open(void)
+{
+    return zmq_ctx_new();
+}
+
+void sockets_close(void **zmq)
+{
+    if (*zmq)
+        (void)zmq_ctx_term(*zmq);
+    *zmq = NULL;
+}
+
 bool endpoint_answers(const char *endpoint)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -120,6 +132,11 @@ void endpoint_make(const char *service, const char *socket, char out[ENDPOINT_MA
 int socket_subscribe(void *socket, const char *prefix)
 {
     return zmq_setsockopt(socket, ZMQ_SUBSCRIBE, prefix, strlen(prefix)) == 0 ? OK : E_IO;
+}
+
+int socket_unsubscribe(void *socket, const char *prefix)
+{
+    return zmq_setsockopt(socket, ZMQ_UNSUBSCRIBE, prefix, strlen(prefix)) == 0 ? OK : E_IO;
 }
 
 int socket_send(void *socket, const void *bytes, size_t len, bool more)

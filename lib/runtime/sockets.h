@@ -23,6 +23,10 @@ enum socket_role {
 
 enum { ENDPOINT_MAX = 108 };
 
+/* What all sockets of a process are made in. NULL: out of memory or descriptors. */
+void *sockets_open(void);
+void sockets_close(void **zmq); /* waits for what is still to be sent, as each role says */
+
 /* A socket of the role with its options, bound (PUB, XPUB, PULL, ROUTER) or connected (the others) to the
  * endpoint. E_IO with words in error. A bind never steals a living process's ipc path: the path is probed
  * first (E_BUSY). */
@@ -39,6 +43,7 @@ void endpoint_make(const char *service, const char *socket, char out[ENDPOINT_MA
 
 /* Subscribes a SUB to a prefix. */
 int socket_subscribe(void *socket, const char *prefix);
+int socket_unsubscribe(void *socket, const char *prefix);
 
 /* Sends one frame, or two; never blocks. E_AGAIN: the high-water mark, or no peer; E_IO. */
 int socket_send(void *socket, const void *bytes, size_t len, bool more);

@@ -174,15 +174,15 @@ static void open_paper(struct hand *hand)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
-    static struct hand hand;
-    struct service *s = &hand.s;
+    struct hand *hand = service_state(sizeof *hand);
+    struct service *s = &hand->s;
     service_open(s, "exec", argc, argv);
     service_view(s);
-    hand.core = exec_new(&(struct exec_options){&s->config, s->view, s->run, s->boot_id});
-    if (!hand.core)
+    hand->core = exec_new(&(struct exec_options){&s->config, s->view, s->run, s->boot_id});
+    if (!hand->core)
         service_fail(s, "out of memory");
-    service_ledger(s, "exec", recover, hand.core);
-    open_paper(&hand);
+    service_ledger(s, "exec", recover, hand->core);
+    open_paper(hand);
     s->devices = service_ledger_devices(s);
     s->devices.send = send_order;
     s->on_market = on_market;
@@ -190,10 +190,15 @@ int main(int argc, char **argv)
     s->on_control = on_control;
     s->on_status = on_status;
     struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
-    exec_start(hand.core, ledger_next_epoch(s->ledger), now, &s->outbox);
+    exec_start(hand->core, ledger_next_epoch(s->ledger), now, &s->outbox);
     service_flush(s);
     service_market(s, kinds, false);
     service_follow(s, "risk", 0, 0, on_risk);
     (void)loop_timer(s->loop, 250 * NS_PER_MS, beat, s);
-    return service_run(s);
+    int code = service_run(s);
+    exec_destroy(&hand->core);
+    paper_destroy(&hand->paper);
+    (void)close(hand->paper_log);
+    free(hand);
+    return code;
 }

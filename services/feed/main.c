@@ -287,34 +287,38 @@ static void on_status(struct service *s, struct reply *reply)
 
 int main(int argc, char **argv)
 {
-    static struct publisher p;
-    struct service *s = &p.s;
+    struct publisher *p = service_state(sizeof *p);
+    struct service *s = &p->s;
     char error[CONFIG_ERROR_MAX];
     service_open(s, "feed", argc, argv);
     double speed = strcmp(s->config.feed.speed, "max") == 0 ? 0 : strtod(s->config.feed.speed, NULL);
-    p.expected = (uint32_t)s->config.strategy.workers + 3; /* and the gate, the hand, the recorder */
-    p.opened_mono_ns = clock_mono_ns();
-    if (market_clock_open(&p.clock, speed, s->boot_id) != OK)
+    p->expected = (uint32_t)s->config.strategy.workers + 3; /* and the gate, the hand, the recorder */
+    p->opened_mono_ns = clock_mono_ns();
+    if (market_clock_open(&p->clock, speed, s->boot_id) != OK)
         service_fail(s, "feed.clock cannot be opened");
     uint64_t epoch = epoch_next("feed.epoch");
-    pacer_start(&p.pacer, epoch);
-    p.core = feed_new(&(struct feed_options){
+    pacer_start(&p->pacer, epoch);
+    p->core = feed_new(&(struct feed_options){
         .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
-    if (!p.core || epoch == 0 || inbox_open(&p.inbox) != OK)
+    if (!p->core || epoch == 0 || inbox_open(&p->inbox) != OK)
         service_fail(s, "no memory, or feed.epoch cannot be written");
-    struct market_sink sink = {&p, on_instrument, on_book, on_best, on_trade};
-    int64_t begin_ns = p.clock.known ? p.clock.begin_ns : clock_utc_ns();
-    if (player_open(&s->config, begin_ns, &sink, &p.player, error) != OK)
+    struct market_sink sink = {p, on_instrument, on_book, on_best, on_trade};
+    int64_t begin_ns = p->clock.known ? p->clock.begin_ns : clock_utc_ns();
+    if (player_open(&s->config, begin_ns, &sink, &p->player, error) != OK)
         service_fail(s, error);
-    s->devices = (struct devices){.ctx = &p, .publish = publish};
+    s->devices = (struct devices){.ctx = p, .publish = publish};
     s->on_time = on_time;
     s->on_control = on_control;
     s->on_status = on_status;
-    p.market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
-    (void)loop_source(s->loop, p.market, 0, true, drain_subscriptions, &p);
-    (void)loop_timer(s->loop, NS_PER_SEC, report_venues, &p);
+    p->market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
+    (void)loop_source(s->loop, p->market, 0, true, drain_subscriptions, p);
+    (void)loop_timer(s->loop, NS_PER_SEC, report_venues, p);
     int code = service_run(s);
-    market_clock_save(&p.clock);
-    market_clock_close(&p.clock);
+    market_clock_save(&p->clock);
+    market_clock_close(&p->clock);
+    player_close(&p->player);
+    feed_destroy(&p->core);
+    inbox_close(&p->inbox);
+    free(p);
     return code;
 }

@@ -243,8 +243,7 @@ static void find_target(struct keeper *k)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
-    static struct keeper keeper;
-    struct keeper *k = &keeper;
+    struct keeper *k = service_state(sizeof *k);
     struct service *s = &k->s;
     service_open(s, "recorder", argc, argv);
     service_view(s);
@@ -263,5 +262,6 @@ int main(int argc, char **argv)
     store_close(&k->store);
     recorder_destroy(&k->core);
     outbox_close(&k->out);
+    free(k);
     return code;
 }

@@ -141,7 +141,8 @@ int store_clear(struct store *self, const char *run)
 {
     int status = delete_from(self, run, NULL, 0);
     if (status == OK)
-        status = self->sink->execute(self->database, "DELETE FROM positions WHERE run = $1", &run, 1, NULL);
+        status =
+            self->sink->execute(self->database, "DELETE FROM stored_positions WHERE run = $1", &run, 1, NULL);
     if (status == OK)
         status = self->sink->execute(self->database, "DELETE FROM marks WHERE run = $1", &run, 1, NULL);
     return ended(self, status);
@@ -184,9 +185,9 @@ int store_position(struct store *self, const char *run, const char *stream, uint
 {
     const char *params[] = {run, READER, stream};
     uint64_t position[2] = {0, 0};
-    int status =
-        store_query(self, "SELECT epoch, pos FROM positions WHERE run = $1 AND reader = $2 AND stream = $3",
-                    params, 3, take_position, position);
+    int status = store_query(
+        self, "SELECT epoch, pos FROM stored_positions WHERE run = $1 AND reader = $2 AND stream = $3",
+        params, 3, take_position, position);
     *epoch = position[0];
     *pos = position[1];
     return status;
@@ -195,10 +196,11 @@ int store_position(struct store *self, const char *run, const char *stream, uint
 static int move_position(struct store *self, const char *run, const struct store_position *p)
 {
     static const char insert[] =
-        "INSERT INTO positions (run, reader, stream, epoch, pos) VALUES ($1, $2, $3, 0, 0) "
+        "INSERT INTO stored_positions (run, reader, stream, epoch, pos) VALUES ($1, $2, $3, 0, 0) "
         "ON CONFLICT (run, reader, stream) DO NOTHING";
-    static const char update[] = "UPDATE positions SET epoch = $4, pos = $5 WHERE run = $1 AND reader = $2 "
-                                 "AND stream = $3 AND epoch = $6 AND pos = $7";
+    static const char update[] =
+        "UPDATE stored_positions SET epoch = $4, pos = $5 WHERE run = $1 AND reader = $2 "
+        "AND stream = $3 AND epoch = $6 AND pos = $7";
     char numbers[4][24];
     const uint64_t values[] = {p->to_epoch, p->to_pos, p->from_epoch, p->from_pos};
     const char *params[] = {run, READER, p->stream, numbers[0], numbers[1], numbers[2], numbers[3]};

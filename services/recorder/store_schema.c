@@ -13,7 +13,7 @@ static const struct {
     {"decision", "decisions"}, {"assign", "assignments"}, {"route", "route_states"}, {"limits", "limits"},
     {"state", "risk_states"},  {"order", "orders"},       {"fill", "fills"},         {"basket", "baskets"},
     {"balance", "balances"},   {"adjust", "adjustments"}, {"epoch", "epochs"},       {"gap", "gaps"},
-    {"session", "sessions"},
+    {"session", "sessions"},   {"position", "positions"}, {"upstream", "upstreams"},
 };
 
 static const struct {
@@ -263,7 +263,8 @@ void schema_row(const struct store_table *table, const char *run, const struct m
 /* Positions and marks are the recorder's own; the indexes are what the report and a trader's questions ask
  * by. */
 static const char *const sqlite_own[] = {
-    "CREATE TABLE IF NOT EXISTS positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS stored_positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT "
+    "NULL, "
     "epoch BIGINT NOT NULL, pos BIGINT NOT NULL, PRIMARY KEY (run, reader, stream)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS marks (run TEXT NOT NULL, symbol TEXT NOT NULL, venue TEXT NOT NULL, base "
     "TEXT, "
@@ -272,7 +273,8 @@ static const char *const sqlite_own[] = {
 };
 
 static const char *const postgres_own[] = {
-    "CREATE TABLE IF NOT EXISTS positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS stored_positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT "
+    "NULL, "
     "epoch BIGINT NOT NULL, pos BIGINT NOT NULL, PRIMARY KEY (run, reader, stream))",
     "CREATE TABLE IF NOT EXISTS marks (run TEXT NOT NULL, symbol TEXT NOT NULL, venue TEXT NOT NULL, base "
     "TEXT, "

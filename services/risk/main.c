@@ -1,4 +1,6 @@
 /* The gate's process: intents in, exec's ledger in, market data in, its own ledger out. */
+#include <stdlib.h>
+
 #include "lib/runtime/service.h"
 #include "services/risk/risk.h"
 
@@ -84,14 +86,14 @@ static void beat(void *ctx, struct now now)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
-    static struct gate gate;
-    struct service *s = &gate.s;
+    struct gate *gate = service_state(sizeof *gate);
+    struct service *s = &gate->s;
     service_open(s, "risk", argc, argv);
     service_view(s);
-    gate.core = risk_new(&(struct risk_options){&s->config, s->view, s->run, s->boot_id});
-    if (!gate.core || inbox_open(&gate.inbox) != OK)
+    gate->core = risk_new(&(struct risk_options){&s->config, s->view, s->run, s->boot_id});
+    if (!gate->core || inbox_open(&gate->inbox) != OK)
         service_fail(s, "out of memory");
-    service_ledger(s, "risk", recover, gate.core);
+    service_ledger(s, "risk", recover, gate->core);
     s->devices = service_ledger_devices(s);
     s->devices.append = append;
     s->on_market = on_market;
@@ -99,12 +101,16 @@ int main(int argc, char **argv)
     s->on_control = on_control;
     s->on_status = on_status;
     struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
-    risk_start(gate.core, ledger_next_epoch(s->ledger), now, &s->outbox);
+    risk_start(gate->core, ledger_next_epoch(s->ledger), now, &s->outbox);
     service_flush(s);
     service_follow(s, "exec", 0, 0, on_exec);
     service_market(s, kinds, false);
-    gate.intents = service_socket(s, SOCKET_INTENT_PULL, "risk", "intents");
-    (void)loop_source(s->loop, gate.intents, 0, true, drain_intents, &gate);
+    gate->intents = service_socket(s, SOCKET_INTENT_PULL, "risk", "intents");
+    (void)loop_source(s->loop, gate->intents, 0, true, drain_intents, gate);
     (void)loop_timer(s->loop, 250 * NS_PER_MS, beat, s);
-    return service_run(s);
+    int code = service_run(s);
+    risk_destroy(&gate->core);
+    inbox_close(&gate->inbox);
+    free(gate);
+    return code;
 }

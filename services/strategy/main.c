@@ -1,8 +1,9 @@
 /* A worker's process: market data in, both ledgers in, intents out. It subscribes to the instruments of the
  * routes it owns. */
+#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "lib/base/entropy.h"
 #include "lib/base/table.h"
 #include "lib/runtime/service.h"
 #include "proto/topic.h"
@@ -119,24 +120,24 @@ static void on_status(struct service *s, struct reply *reply)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"inst.", "beat.", NULL};
-    static struct trader trader;
-    struct service *s = &trader.s;
+    struct trader *trader = service_state(sizeof *trader);
+    struct service *s = &trader->s;
     char error[CONFIG_ERROR_MAX];
     service_open(s, "strategy", argc, argv);
     service_view(s);
-    trader.routes = table_new(ROUTES_MAX, sizeof((struct assign *)0)->route);
-    if (!trader.routes ||
-        getrandom(&trader.incarnation, sizeof trader.incarnation, 0) != sizeof trader.incarnation)
-        service_fail(s, "no memory or no random numbers");
-    trader.core = worker_new(&(struct worker_options){.config = &s->config,
-                                                      .view = s->view,
-                                                      .strategy = strategy_named(s->config.strategy.name),
-                                                      .run = s->run,
-                                                      .name = s->name,
-                                                      .incarnation = trader.incarnation,
-                                                      .build = build_id()},
-                             error);
-    if (!trader.core)
+    trader->routes = table_new(ROUTES_MAX, sizeof((struct assign *)0)->route);
+    trader->incarnation = entropy_u64();
+    if (!trader->routes)
+        service_fail(s, "out of memory");
+    trader->core = worker_new(&(struct worker_options){.config = &s->config,
+                                                       .view = s->view,
+                                                       .strategy = strategy_named(s->config.strategy.name),
+                                                       .run = s->run,
+                                                       .name = s->name,
+                                                       .incarnation = trader->incarnation,
+                                                       .build = build_id()},
+                              error);
+    if (!trader->core)
         service_fail(s, error);
     s->devices = (struct devices){.ctx = s, .send = send_intent};
     s->on_market = on_market;
@@ -147,6 +148,10 @@ int main(int argc, char **argv)
     service_follow(s, "risk", 0, 0, on_risk);
     service_follow(s, "exec", 0, 0, on_exec);
     service_market(s, kinds, true);
-    trader.intents = service_socket(s, SOCKET_INTENT_PUSH, "risk", "intents");
-    return service_run(s);
+    trader->intents = service_socket(s, SOCKET_INTENT_PUSH, "risk", "intents");
+    int code = service_run(s);
+    worker_destroy(&trader->core);
+    table_destroy(&trader->routes);
+    free(trader);
+    return code;
 }

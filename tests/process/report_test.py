@@ -85,7 +85,7 @@ def one_changed_thing_anywhere_is_a_mismatch():
             run, f"UPDATE fills SET side = CASE side WHEN 'buy' THEN 'sell' ELSE 'buy' END {some}"),
         "a fill gone from the database": lambda run: query(run, f"DELETE FROM fills {some}"),
         "risk's position": lambda run: query(run, f"UPDATE route_states_legs SET qty = '0.00000001' {last}"),
-        "the recorder behind": lambda run: query(run, "UPDATE positions SET pos = pos - 1 WHERE stream = 'exec'"),
+        "the recorder behind": lambda run: query(run, "UPDATE stored_positions SET pos = pos - 1 WHERE stream = 'exec'"),
     }
     with Processes() as box:
         run = backtest(box)

@@ -127,7 +127,7 @@ START_TEST(what_the_dictionary_forbids_is_not_packed)
     sample_message(&sent, MSG_INST, SAMPLE_PLAIN);
     sent.inst.tick.exp = -19;
     ck_assert_uint_eq(codec_encode(&sent, packed, sizeof(packed)), 0);
-    sent.env.type = 99;
+    sent.env.type = MESSAGE_TYPE_MAX;
     ck_assert_uint_eq(codec_encode(&sent, packed, sizeof(packed)), 0);
 }
 END_TEST

@@ -98,7 +98,7 @@ START_TEST(a_line_that_does_not_fit_is_no_line)
             free(less);
         }
     }
-    m.env.type = 99;
+    m.env.type = MESSAGE_TYPE_MAX;
     ck_assert_uint_eq(json_form(&m, json, sizeof(json)), 0);
 }
 END_TEST

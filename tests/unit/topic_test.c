@@ -37,13 +37,25 @@ START_TEST(ledger_records_go_by_what_others_follow_them_by)
     static const struct {
         enum message_type type;
         const char *prefix;
-    } rows[] = {
-        {MSG_DECISION, "decision.route-"}, {MSG_ASSIGN, "assign.route-"}, {MSG_ROUTE, "route.route-"},
-        {MSG_LIMITS, "limits."},           {MSG_STATE, "state."},         {MSG_ORDER, "order.route-"},
-        {MSG_FILL, "fill.route-"},         {MSG_BASKET, "basket.route-"}, {MSG_BALANCE, "balance.venue-"},
-        {MSG_ADJUST, "adjust.venue-"},     {MSG_EPOCH, "epoch."},         {MSG_GAP, "gap.stream_l-"},
-        {MSG_SESSION, "session.who-"},     {MSG_INTENT, "intent.route-"}, {MSG_HELLO, "hello.worker-"},
-        {MSG_STORED, "stored.reader-"},    {MSG_REPLY, "reply.service-"}, {MSG_REQUEST, "request."}};
+    } rows[] = {{MSG_DECISION, "decision.route-"},
+                {MSG_ASSIGN, "assign.route-"},
+                {MSG_ROUTE, "route.route-"},
+                {MSG_LIMITS, "limits."},
+                {MSG_STATE, "state."},
+                {MSG_ORDER, "order.route-"},
+                {MSG_FILL, "fill.route-"},
+                {MSG_BASKET, "basket.route-"},
+                {MSG_BALANCE, "balance.venue-"},
+                {MSG_ADJUST, "adjust.venue-"},
+                {MSG_EPOCH, "epoch."},
+                {MSG_GAP, "gap.stream_l-"},
+                {MSG_POSITION, "position.symbol-"},
+                {MSG_SESSION, "session.who-"},
+                {MSG_INTENT, "intent.route-"},
+                {MSG_HELLO, "hello.worker-"},
+                {MSG_STORED, "stored.reader-"},
+                {MSG_REPLY, "reply.service-"},
+                {MSG_REQUEST, "request."}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         topic_for(rows[i].type);
         ck_assert_msg(strncmp(topic, rows[i].prefix, strlen(rows[i].prefix)) == 0, "%s, expected %s", topic,
@@ -103,7 +115,7 @@ START_TEST(a_name_longer_than_any_makes_a_topic_within_bounds)
     size_t len = topic_make("book", name, name, topic);
     ck_assert_uint_lt(len, TOPIC_MAX);
     ck_assert_uint_eq(len, strlen(topic));
-    m.env.type = 99;
+    m.env.type = MESSAGE_TYPE_MAX;
     ck_assert_uint_eq(topic_of(&m, topic), 0);
     ck_assert_str_eq(topic, "");
 }

@@ -1,0 +1,40 @@
+/* A snapshot: the state of a core at one place of its own ledger, as messages (proto/dictionary.def) that rebuild it
+ * when they are given to a new core in their order. A start then reads the last snapshot and what the ledger has
+ * behind it, instead of the whole ledger.
+ *
+ * It is a file in the journal's directory, "POSITION.snap" with 20 digits, of the journal's own records: written under
+ * another name, synced, renamed. One whose end is missing, or that has a record that does not hold, is none: then the one
+ * before counts (two are kept), then the whole ledger.
+ */
+#ifndef SLUICE_RUNTIME_SNAPSHOT_H
+#define SLUICE_RUNTIME_SNAPSHOT_H
+
+#include "lib/base/status.h"
+#include "proto/codec.h"
+
+enum { SNAPSHOT_ERROR_MAX = 256 };
+
+/* What a core's snapshot function calls with each message in turn; it copies it. The message's envelope: what the core
+ * set there; the place of the snapshot itself is that of the first message, MSG_SNAPSHOT. */
+typedef void snapshot_emit_fn(void *ctx, const struct message *m);
+
+struct snapshot_writer;
+
+/* Begins a snapshot in a journal's directory. Between begin and end the state must not change. E_IO, E_FULL. */
+int snapshot_begin(const char *dir, struct snapshot_writer **out, char error[SNAPSHOT_ERROR_MAX]);
+void snapshot_add(void *writer, const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
+
+/* Writes the end, syncs, renames, removes all but the newest two. E_IO with words: then the snapshot is not there, which
+ * costs a start time and nothing else. Closes the writer either way. */
+int snapshot_end(struct snapshot_writer **self, char error[SNAPSHOT_ERROR_MAX]);
+
+/* Gives the messages of the newest whole snapshot at or below `head` to `restore`, after a first pass in which all of it
+ * was found to hold. On OK (epoch, pos) is its place: the ledger goes on behind it. E_ABSENT: there is none. In `note`
+ * words about damaged ones that were passed over, else "". */
+int snapshot_load(const char *dir, uint64_t head_pos, void (*restore)(void *ctx, const struct message *m), void *ctx,
+                  uint64_t *epoch, uint64_t *pos, char note[SNAPSHOT_ERROR_MAX]);
+
+/* Place of the older of the two kept: the journal below it is not needed for a start. 0 = there are not two. */
+uint64_t snapshot_oldest_pos(const char *dir);
+
+#endif
