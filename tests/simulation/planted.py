@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""Tests the simulation itself: plants bugs, one at a time, and counts the seeds until it finds each.
+
+usage: planted.py [--seeds N] [PATCH...]
+
+A planted bug is a patch of one line or a few (planted/*.patch; others may be named). It is applied to a copy of the
+tree, the simulation is built from that, run until a seed fails, and the patch is taken back. Words before the diff say
+what is broken, and by lines of `key: value`:
+
+  seeds: 500        within how many seeds it must be found (else --seeds)
+  mode: kill|power  in which mode of the simulation (else both, half of the seeds each)
+
+The tree without a patch must pass first. Exit status: 0 all were found, 1 one was not, or a patch does not fit or build.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BATCH = 25  # seeds of one call: both cores are kept busy, and the first failure ends the search
+
+
+def run(command, **options):
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def copy_tree(to):
+    """The files that git knows, or would: only what has changed is written, so that a build can go on from the last."""
+    names = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.split("\n")
+    wanted = {name for name in names if name and (ROOT / name).is_file()}
+    for path in list(to.rglob("*")):
+        if path.is_file() and str(path.relative_to(to)) not in wanted:
+            path.unlink()
+    for name in wanted:
+        source, target = ROOT / name, to / name
+        if target.exists() and target.read_bytes() == source.read_bytes():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def build(tree, out):
+    if not (out / "build.ninja").exists():
+        made = run(["cmake", "-S", tree, "-B", out, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"])
+        if made.returncode:
+            return made.stdout
+    made = run(["ninja", "-C", out, "sluice-sim"])
+    return made.stdout if made.returncode else None
+
+
+def settings(patch):
+    words = patch.read_text().split("\n--- ")[0]
+    return dict(re.findall(r"^(seeds|mode):\s*(\S+)", words, re.M)), words.strip().split("\n")[0]
+
+
+def search(simulation, modes, seeds):
+    """The seeds tried until one failed, that seed's mode and words; or None when none did."""
+    tried = 0
+    for first in range(1, seeds + 1, BATCH):
+        for mode in modes:
+            count = min(BATCH, seeds - first + 1)
+            found = run([simulation, "--mode", mode, "--seed", str(first), "--seeds", str(count), "--quiet"])
+            if found.returncode:
+                failed = re.search(r"seed[ =](\d+)", found.stdout)
+                at = int(failed.group(1)) if failed else first
+                violation = next((line for line in found.stdout.split("\n") if "VIOLATION" in line), found.stdout.strip()[-160:])
+                return tried + at - first + 1, mode, at, violation.strip()
+            tried += count
+    return None
+
+
+def plant(patch, tree, out, simulation, default_seeds):
+    wants, words = settings(patch)
+    seeds = int(wants.get("seeds", default_seeds))
+    modes = [wants["mode"]] if "mode" in wants else ["kill", "power"]
+    apply = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch", "-r", "-", "-i", str(patch)]
+    fits = run(apply, cwd=tree)
+    try:
+        if fits.returncode:
+            print(f"FAILED  {patch.stem}: the patch does not fit:\n{fits.stdout}")
+            return False
+        broken = build(tree, out)
+        if broken:
+            print(f"FAILED  {patch.stem}: it does not build:\n{broken[-3000:]}")
+            return False
+        began = time.monotonic()
+        found = search(simulation, modes, seeds // len(modes))
+        took = time.monotonic() - began
+        if not found:
+            print(f"MISSED  {patch.stem}: {words}: not found in {seeds} seeds ({took:.0f} s)")
+            return False
+        tried, mode, seed, violation = found
+        print(f"found   {patch.stem}: {words}\n        after {tried} of {seeds} seeds, {took:.1f} s: seed {seed} of mode {mode}: "
+              f"{violation}")
+        return True
+    finally:
+        copy_tree(tree)
+        sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
+    parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("patches", nargs="*", type=lambda name: pathlib.Path(name).resolve())
+    options = parser.parse_args()
+    work = pathlib.Path(os.environ.get("SLUICE_PLANTED_DIR", ROOT / "build" / "planted"))
+    tree, out = work / "tree", work / "build"
+    tree.mkdir(parents=True, exist_ok=True)
+    copy_tree(tree)
+    simulation = out / "bin" / "sluice-sim"
+    broken = build(tree, out)
+    if broken:
+        sys.exit(f"the tree does not build:\n{broken[-3000:]}")
+    for mode in ("kill", "power"):
+        clean = run([simulation, "--mode", mode, "--seed", "1", "--seeds", str(2 * BATCH), "--quiet"])
+        if clean.returncode:
+            sys.exit(f"the tree as it is does not pass the simulation in mode {mode}:\n{clean.stdout[-3000:]}")
+    patches = options.patches or sorted((HERE / "planted").glob("*.patch"))
+    results = [plant(patch, tree, out, simulation, options.seeds) for patch in patches]
+    print(f"planted: {sum(results)} of {len(results)} bugs found")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
