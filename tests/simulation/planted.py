@@ -31,9 +31,11 @@ def run(command, **options):
 
 
 def copy_tree(to):
-    """The files that git knows, or would: only what has changed is written, so that a build can go on from the last."""
-    names = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.split("\n")
-    wanted = {name for name in names if name and (ROOT / name).is_file()}
+    """What has changed is written and the rest left alone, so that a build can go on from the last one."""
+    wanted = set()
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in (".git", "build", "runs", "__pycache__")]
+        wanted.update(os.path.relpath(os.path.join(folder, name), ROOT) for name in names)
     for path in list(to.rglob("*")):
         if path.is_file() and str(path.relative_to(to)) not in wanted:
             path.unlink()
