@@ -15,12 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
+#include "lib/runtime/disk.h"
 #include "lib/runtime/journal_record.h"
+#include "lib/runtime/rhythm.h"
 
 struct journal {
     char dir[JOURNAL_PATH_MAX];
@@ -42,11 +41,7 @@ struct journal {
     _Atomic bool sync_failed;
     _Atomic int sync_errno;
     pthread_mutex_t file_lock;
-    pthread_mutex_t wake_lock;
-    pthread_cond_t wake;
-    bool stop; /* under wake_lock */
-    bool threaded;
-    pthread_t thread;
+    struct rhythm *syncing; /* NULL = no thread */
 
     char error[JOURNAL_ERROR_MAX];
     unsigned char buffer[JOURNAL_BUFFER_BYTES];
@@ -81,7 +76,7 @@ static int sync_file(struct journal *self)
     const uint64_t covered = atomic_load_explicit(&self->written, memory_order_acquire);
     if (atomic_load(&self->sync_failed))
         return E_IO;
-    if (self->fd >= 0 && fdatasync(self->fd) != 0) {
+    if (self->fd >= 0 && disk_sync(self->fd) != 0) {
         atomic_store(&self->sync_errno, errno);
         atomic_store(&self->sync_failed, true);
         return E_IO;
@@ -103,92 +98,45 @@ static int sync_words(struct journal *self)
     return fail(self, E_IO, "%.150s: fdatasync: %s", self->dir, strerror(atomic_load(&self->sync_errno)));
 }
 
-static void *sync_on_a_rhythm(void *argument)
+static void sync_on_a_rhythm(void *journal)
 {
-    struct journal *self = argument;
-    pthread_mutex_lock(&self->wake_lock);
-    while (!self->stop) {
-        const int64_t due = clock_mono_ns() + self->options.sync_every_ns;
-        const struct timespec until = {.tv_sec = due / NS_PER_SEC, .tv_nsec = due % NS_PER_SEC};
-        if (pthread_cond_timedwait(&self->wake, &self->wake_lock, &until) != ETIMEDOUT)
-            continue;
-        pthread_mutex_unlock(&self->wake_lock);
-        if (atomic_load(&self->written) != atomic_load(&self->synced))
-            (void)sync_now(self); /* a failure is kept, and told by the owner's next call */
-        pthread_mutex_lock(&self->wake_lock);
-    }
-    pthread_mutex_unlock(&self->wake_lock);
-    return NULL;
+    struct journal *self = journal;
+    if (atomic_load(&self->written) != atomic_load(&self->synced))
+        (void)sync_now(self); /* a failure is kept, and told by the owner's next call */
 }
 
 static int start_thread(struct journal *self)
 {
-    pthread_condattr_t attributes;
-    pthread_mutex_init(&self->file_lock, NULL);
-    pthread_mutex_init(&self->wake_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
     if (self->options.sync_every_ns <= 0)
         return OK;
-    const int number = pthread_create(&self->thread, NULL, sync_on_a_rhythm, self);
-    if (number != 0)
-        return fail(self, E_IO, "%.150s: sync thread: %s", self->dir, strerror(number));
-    self->threaded = true;
-    return OK;
-}
-
-static void stop_thread(struct journal *self)
-{
-    if (!self->threaded)
-        return;
-    pthread_mutex_lock(&self->wake_lock);
-    self->stop = true;
-    pthread_cond_signal(&self->wake);
-    pthread_mutex_unlock(&self->wake_lock);
-    pthread_join(self->thread, NULL);
+    self->syncing = rhythm_start(self->options.sync_every_ns, sync_on_a_rhythm, self);
+    return self->syncing != NULL ? OK : fail(self, E_IO, "%.150s: no sync thread could be made", self->dir);
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------- */
 
-static int make_directories(struct journal *self)
+static int open_directory(struct journal *self)
 {
-    char path[JOURNAL_PATH_MAX];
-    snprintf(path, sizeof path, "%s", self->dir);
-    for (char *slash = path + 1;; slash++) {
-        if (*slash != '/' && *slash != '\0')
-            continue;
-        const char was = *slash;
-        *slash = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return fail(self, E_IO, "%.150s: %s", path, strerror(errno));
-        *slash = was;
-        if (was == '\0')
-            break;
-    }
-    self->dir_fd = open(self->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (self->dir_fd < 0)
-        return fail(self, E_IO, "%.150s: %s", self->dir, strerror(errno));
-    return OK;
+    self->dir_fd = disk_dir(self->dir, true);
+    return self->dir_fd >= 0 ? OK : fail(self, E_IO, "%.150s: %s", self->dir, strerror(errno));
 }
 
 static int take_lock(struct journal *self)
 {
     char pid[24] = "";
-    self->lock_fd = openat(self->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    self->lock_fd = disk_open(self->dir_fd, "lock", O_RDWR | O_CREAT);
     if (self->lock_fd < 0)
         return fail(self, E_IO, "%.150s/lock: %s", self->dir, strerror(errno));
-    if (flock(self->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (disk_lock(self->lock_fd) != 0) {
         if (errno != EWOULDBLOCK)
             return fail(self, E_IO, "%.150s/lock: %s", self->dir, strerror(errno));
-        const ssize_t got = pread(self->lock_fd, pid, sizeof pid - 1, 0);
+        const ssize_t got = disk_read(self->lock_fd, pid, sizeof pid - 1, 0);
         pid[got > 0 ? got : 0] = '\0';
         pid[strcspn(pid, "\n")] = '\0';
         return fail(self, E_BUSY, "%.150s: in use by process %s", self->dir, pid[0] != '\0' ? pid : "?");
     }
     const int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(self->lock_fd, 0) != 0 || pwrite(self->lock_fd, pid, (size_t)len, 0) != len) {
+    if (disk_cut(self->lock_fd, 0) != 0 || disk_write(self->lock_fd, pid, (size_t)len, 0) != len) {
         /* the number is for people only; a full disk must not keep the owner from its journal */
     }
     return OK;
@@ -197,28 +145,28 @@ static int take_lock(struct journal *self)
 /* Cuts the newest segment behind its last whole record; one without a whole header goes. */
 static int cut(struct journal *self, const struct cursor *c, const char *why)
 {
-    struct stat file;
+    off_t size;
     char name[SEGMENT_NAME];
     segment_name(c->first_pos, name);
-    if (fstatat(self->dir_fd, name, &file, 0) != 0)
+    if (disk_size(self->dir_fd, name, &size) != 0)
         return fail_segment(self, c->first_pos, "stat");
     if (c->offset == 0) {
-        if (unlinkat(self->dir_fd, name, 0) != 0 || fsync(self->dir_fd) != 0)
+        if (disk_remove(self->dir_fd, name) != 0 || disk_sync_dir(self->dir_fd) != 0)
             return fail_segment(self, c->first_pos, "unlink");
         self->n_segments--;
     } else {
-        const int fd = openat(self->dir_fd, name, O_WRONLY | O_CLOEXEC);
+        const int fd = disk_open(self->dir_fd, name, O_WRONLY);
         if (fd < 0)
             return fail_segment(self, c->first_pos, "open");
-        const bool done = ftruncate(fd, c->offset) == 0 && fdatasync(fd) == 0;
+        const bool done = disk_cut(fd, c->offset) == 0 && disk_sync(fd) == 0;
         if (!done)
             (void)fail_segment(self, c->first_pos, "truncate");
-        close(fd);
+        disk_close(fd);
         if (!done)
             return E_IO;
     }
     (void)fail(self, OK, "%.120s/%s: cut %lld bytes of a torn tail at offset %lld, position %" PRIu64 ": %s",
-               self->dir, name, (long long)(file.st_size - c->offset), (long long)c->offset, c->pos + 1, why);
+               self->dir, name, (long long)(size - c->offset), (long long)c->offset, c->pos + 1, why);
     return OK;
 }
 
@@ -265,9 +213,9 @@ static int find_segments(struct journal *self)
     const uint64_t first = self->segments[self->n_segments - 1];
     char name[SEGMENT_NAME];
     segment_name(first, name);
-    self->fd = openat(self->dir_fd, name, O_WRONLY | O_CLOEXEC);
+    self->fd = disk_open(self->dir_fd, name, O_WRONLY);
     /* What an earlier owner wrote and did not sync becomes the base of a new epoch: it must be on disk. */
-    if (self->fd < 0 || (self->options.sync_every_ns >= 0 && fdatasync(self->fd) != 0))
+    if (self->fd < 0 || (self->options.sync_every_ns >= 0 && disk_sync(self->fd) != 0))
         return fail_segment(self, first, "open");
     return OK;
 }
@@ -287,7 +235,8 @@ int journal_open(const char *dir, const struct journal_options *options, struct 
     snprintf(self->dir, sizeof self->dir, "%s", dir);
     self->options = *options;
     self->dir_fd = self->lock_fd = self->fd = -1;
-    int status = make_directories(self);
+    pthread_mutex_init(&self->file_lock, NULL);
+    int status = open_directory(self);
     if (status == OK)
         status = take_lock(self);
     if (status == OK)
@@ -316,16 +265,14 @@ void journal_close(struct journal **pointer)
     *pointer = NULL;
     if (self->buffered > 0)
         (void)journal_write(self);
-    stop_thread(self);
+    rhythm_stop(&self->syncing);
     if (self->fd >= 0) {
         if (self->options.sync_every_ns >= 0)
-            (void)fdatasync(self->fd);
-        close(self->fd);
+            (void)disk_sync(self->fd);
+        disk_close(self->fd);
     }
-    if (self->dir_fd >= 0)
-        close(self->dir_fd);
-    if (self->lock_fd >= 0)
-        close(self->lock_fd);
+    disk_close(self->dir_fd);
+    disk_close(self->lock_fd);
     free(self);
 }
 
@@ -357,7 +304,7 @@ int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t t
 static bool write_all(int fd, const unsigned char *bytes, size_t len, off_t at)
 {
     while (len > 0) {
-        const ssize_t put = pwrite(fd, bytes, len, at);
+        const ssize_t put = disk_write(fd, bytes, len, at);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -376,20 +323,20 @@ static int new_segment(struct journal *self)
     char name[SEGMENT_NAME];
     segment_name(self->buffer_pos, name);
     segment_header_encode(header, self->buffer_pos, self->head_epoch);
-    const int fd = openat(self->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int fd = disk_open(self->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL);
     if (fd < 0)
         return fail_segment(self, self->buffer_pos, "create");
     /* The header is on disk before older segments may go, so that the position is never lost with it. */
     const bool durable = self->options.sync_every_ns >= 0;
     if (!write_all(fd, header, sizeof header, 0) ||
-        (durable && (fdatasync(fd) != 0 || fsync(self->dir_fd) != 0))) {
+        (durable && (disk_sync(fd) != 0 || disk_sync_dir(self->dir_fd) != 0))) {
         (void)fail_segment(self, self->buffer_pos, "write");
-        (void)unlinkat(self->dir_fd, name, 0);
-        close(fd);
+        (void)disk_remove(self->dir_fd, name);
+        disk_close(fd);
         return E_IO;
     }
     if (self->fd >= 0)
-        close(self->fd);
+        disk_close(self->fd);
     self->fd = fd;
     self->end = SEGMENT_HEADER;
     self->segments[self->n_segments++] = self->buffer_pos;
@@ -413,7 +360,7 @@ static int clear_overhang(struct journal *self)
 {
     if (!self->overhang)
         return OK;
-    if (ftruncate(self->fd, self->end) != 0)
+    if (disk_cut(self->fd, self->end) != 0)
         return fail_segment(self, self->segments[self->n_segments - 1], "truncate");
     self->overhang = false;
     return OK;
@@ -438,7 +385,7 @@ int journal_write(struct journal *self)
     if (!write_all(self->fd, self->buffer, self->buffered, self->end)) {
         (void)fail_segment(self, self->segments[self->n_segments - 1], "write");
         self->overhang = true;
-        if (ftruncate(self->fd, self->end) == 0)
+        if (disk_cut(self->fd, self->end) == 0)
             self->overhang = false;
         return E_IO;
     }
@@ -492,7 +439,7 @@ int journal_free_below(struct journal *self, uint64_t pos)
     while (n + 1 < self->n_segments && self->segments[n + 1] <= pos + 1) {
         char name[SEGMENT_NAME];
         segment_name(self->segments[n], name);
-        if (unlinkat(self->dir_fd, name, 0) != 0 && errno != ENOENT) {
+        if (disk_remove(self->dir_fd, name) != 0 && errno != ENOENT) {
             (void)fail_segment(self, self->segments[n], "unlink");
             break;
         }

@@ -1,6 +1,5 @@
 #include "lib/runtime/journal_record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "lib/runtime/disk.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the journal's integers are copied as they stand");
 
@@ -87,26 +87,37 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct listing {
+    uint64_t *first;
+    size_t n, max;
+};
+
+static int list_one(void *listing, const char *name)
+{
+    struct listing *l = listing;
+    uint64_t pos;
+    if (!segment_of_name(name, &pos))
+        return 0;
+    if (l->n == l->max)
+        return E_FULL;
+    l->first[l->n++] = pos;
+    return 0;
+}
+
 int segments_list(const char *dir, uint64_t *first, size_t max)
 {
-    DIR *d = opendir(dir);
-    if (d == NULL)
+    struct listing all = {.first = first, .max = max};
+    const int fd = disk_dir(dir, false);
+    if (fd < 0)
         return E_IO;
-    size_t n = 0;
-    uint64_t pos;
-    struct dirent *entry;
-    while (n <= max && (entry = readdir(d)) != NULL) {
-        if (!segment_of_name(entry->d_name, &pos))
-            continue;
-        if (n < max)
-            first[n] = pos;
-        n++;
-    }
-    closedir(d);
-    if (n > max)
-        return E_FULL;
-    qsort(first, n, sizeof *first, ascending);
-    return (int)n;
+    const int status = disk_list(fd, list_one, &all);
+    const int number = errno;
+    disk_close(fd);
+    errno = number;
+    if (status != 0)
+        return status == E_FULL ? E_FULL : E_IO;
+    qsort(first, all.n, sizeof *first, ascending);
+    return (int)all.n;
 }
 
 /* ---- cursor ------------------------------------------------------------------------------------------ */
@@ -120,7 +131,7 @@ static ssize_t fill(struct cursor *c, off_t from, size_t want, const unsigned ch
         c->have = 0;
         while (c->have < CURSOR_BYTES) {
             const ssize_t got =
-                pread(c->fd, c->bytes + c->have, CURSOR_BYTES - c->have, from + (off_t)c->have);
+                disk_read(c->fd, c->bytes + c->have, CURSOR_BYTES - c->have, from + (off_t)c->have);
             if (got < 0 && errno == EINTR)
                 continue;
             if (got < 0)
@@ -172,9 +183,8 @@ static int judge(struct cursor *c, const char *why)
 
 int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
 {
-    char name[SEGMENT_NAME], path[JOURNAL_PATH_MAX + SEGMENT_NAME];
+    char name[SEGMENT_NAME];
     segment_name(first_pos, name);
-    snprintf(path, sizeof path, "%s/%s", dir, name);
     c->first_pos = first_pos;
     c->pos = first_pos - 1;
     c->epoch = 0;
@@ -182,7 +192,11 @@ int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
     c->at = 0;
     c->have = 0;
     c->why = "";
-    c->fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int dir_fd = disk_dir(dir, false);
+    c->fd = dir_fd < 0 ? -1 : disk_open(dir_fd, name, O_RDONLY);
+    const int number = errno;
+    disk_close(dir_fd);
+    errno = number;
     if (c->fd < 0)
         return errno == ENOENT ? E_ABSENT : E_IO;
     const unsigned char *b;
@@ -203,8 +217,7 @@ int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
 
 void cursor_close(struct cursor *c)
 {
-    if (c->fd >= 0)
-        close(c->fd);
+    disk_close(c->fd);
     c->fd = -1;
 }
 
