@@ -361,8 +361,8 @@ static bool make_cores(struct backtest *b, char error[CONFIG_ERROR_MAX])
                                                     .incarnation = 1},
                            error);
     return b->worker && player_open(c, SIM_START_NS, &sink, &b->player, error) == OK &&
-           ledger_open("risk", c, NULL, no_record, NULL, &b->risk_ledger, error) == OK &&
-           ledger_open("exec", c, NULL, no_record, NULL, &b->exec_ledger, error) == OK;
+           ledger_open("risk", c, NULL, no_record, NULL, NULL, &b->risk_ledger, error) == OK &&
+           ledger_open("exec", c, NULL, no_record, NULL, NULL, &b->exec_ledger, error) == OK;
 }
 
 static int begin(struct backtest *b)

@@ -1,9 +1,10 @@
 #include "lib/runtime/effects.h"
 
-#include "lib/runtime/failpoint.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/text.h"
+#include "lib/runtime/failpoint.h"
 
 int outbox_open(struct outbox *o, uint32_t capacity)
 {
@@ -64,15 +65,38 @@ void outbox_timer(struct outbox *o, int64_t market_ns)
     add(o, (struct effect){.kind = EFFECT_TIMER, .at_ns = market_ns});
 }
 
-struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
-                              struct now now)
+static struct message *message_to_say(struct outbox *o, struct ledger_head *head, enum message_type type,
+                                      struct now now)
 {
     struct message *m = outbox_message(o, type);
     memcpy(m->env.stream, head->stream, sizeof m->env.stream);
     m->env.epoch = head->epoch;
     m->env.pos = ++head->pos;
     m->env.time_out = now.utc_ns;
+    return m;
+}
+
+struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
+                              struct now now)
+{
+    struct message *m = message_to_say(o, head, type, now);
     outbox_add(o, EFFECT_APPEND, m, PEER_NONE);
+    outbox_add(o, EFFECT_PUBLISH, m, PEER_NONE);
+    return m;
+}
+
+struct message *outbox_epoch(struct outbox *o, struct ledger_head *head, uint64_t epoch, uint64_t boot_id,
+                             const char *run, struct now now)
+{
+    const struct ledger_head base = *head;
+    head->epoch = epoch;
+    struct message *m = message_to_say(o, head, MSG_EPOCH, now);
+    m->epoch.base_epoch = base.epoch;
+    m->epoch.base_pos = base.pos;
+    m->epoch.boot_id = boot_id;
+    (void)text_set(m->epoch.run, sizeof m->epoch.run, run);
+    outbox_add(o, EFFECT_APPEND, m, PEER_NONE);
+    outbox_sync(o);
     outbox_add(o, EFFECT_PUBLISH, m, PEER_NONE);
     return m;
 }

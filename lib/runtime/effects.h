@@ -73,6 +73,12 @@ struct ledger_head {
 struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
                               struct now now);
 
+/* The first word of a new life: moves head on to `epoch`, which must be above its own, with the record that names the
+ * head so far as its base. It is on disk before anybody hears of it (but for sync never). The caller applies it to its
+ * own state. */
+struct message *outbox_epoch(struct outbox *o, struct ledger_head *head, uint64_t epoch, uint64_t boot_id,
+                             const char *run, struct now now);
+
 /* What effects are done with. append, publish and send may stamp the trace of the message. A function that a service has no use for may be NULL: its effects are then skipped. */
 struct devices {
     void *ctx;

@@ -402,7 +402,7 @@ int journal_write(struct journal *self)
 
 int journal_sync(struct journal *self)
 {
-    return sync_now(self) == OK ? OK : sync_words(self);
+    return self->options.sync_every_ns < 0 || sync_now(self) == OK ? OK : sync_words(self);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t t
  * failed fdatasync every call is E_IO: what the device holds is then unknown until the journal is opened anew. */
 int journal_write(struct journal *self);
 
-/* Waits until everything written is on disk. E_IO. */
+/* Waits until everything written is on disk; with sync never nothing is waited for. E_IO. */
 int journal_sync(struct journal *self);
 
 uint64_t journal_head_epoch(const struct journal *self); /* of the last record written; 0 = empty */

@@ -8,6 +8,7 @@
 #include "lib/runtime/effects.h"
 #include "lib/runtime/follower.h"
 #include "lib/runtime/journal.h"
+#include "lib/runtime/snapshot.h"
 #include "lib/runtime/sockets.h"
 #include "proto/codec.h"
 
@@ -19,15 +20,40 @@ struct ledger;
 
 typedef void ledger_record_fn(void *ctx, const struct message *record);
 
-/* Opens the journal in "journal/NAME" (its lock is taken before anything is bound), hands every record it holds
- * to `apply` in order, then binds. zmq NULL: no sockets (backtest). E_BUSY, E_CORRUPT, E_IO with words in error; on
- * OK error may hold a note (a torn tail was cut), else "". */
-int ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply, void *ctx,
-                struct ledger **out, char error[LEDGER_ERROR_MAX]);
+/* Opens the journal in "journal/NAME" (its lock is taken before anything is bound), hands the messages of its newest
+ * whole snapshot to `restore`, MSG_SNAPSHOT first, then every record behind that place to `apply`, in order; then binds.
+ * A snapshot above the journal's head, whose tail was lost, is removed. restore NULL: no snapshots, every record goes to
+ * apply. zmq NULL: no sockets (backtest). E_BUSY, E_CORRUPT (also: the journal begins later than any snapshot reaches),
+ * E_IO with words in error; on OK error may hold a note (a torn tail was cut, a damaged snapshot passed over), else "". */
+int ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply,
+                ledger_record_fn *restore, void *ctx, struct ledger **out, char error[LEDGER_ERROR_MAX]);
 void ledger_close(struct ledger **self);
 
 /* An epoch greater than every one before. */
 uint64_t ledger_next_epoch(const struct ledger *self);
+
+/* A reader who must have stored a segment (told by MSG_STORED under this name) before it may go. At most
+ * LEDGER_NEEDED_MAX. */
+enum { LEDGER_NEEDED_MAX = 4 };
+void ledger_needed_by(struct ledger *self, const char *reader);
+
+/* As many records were written since the last snapshot as the config says. */
+bool ledger_snapshot_due(const struct ledger *self);
+bool ledger_snapshot_stale(const struct ledger *self); /* any record was written since */
+
+/* Writes one: `fill` emits the core's messages. What it covers is synced first (but for sync never), so that a snapshot
+ * is never of what may yet be lost. No effect may be under way. On failure, with words, there is none, and the next
+ * becomes due as if there were. */
+int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx), void *ctx,
+                    char error[LEDGER_ERROR_MAX]);
+
+/* How far the older of the two kept snapshots includes the other ledger: that much of it this service does not need any
+ * more. false: there are not two, or it includes nothing. */
+bool ledger_upstream_kept(const struct ledger *self, uint64_t *epoch, uint64_t *pos);
+
+/* A reader reported an epoch above ours, or a position of ours that was never said: the journal is not the one that it
+ * followed. *epoch: one above every epoch heard of, with which the core must begin anew. False once it has. */
+bool ledger_epoch_due(const struct ledger *self, uint64_t *epoch);
 
 /* The devices of effects.h. */
 int ledger_append(void *ledger, struct message *m);
@@ -62,6 +88,10 @@ int ledger_reader_open_at(const char *name, void *zmq, const char *live_endpoint
                           uint64_t epoch, uint64_t pos,
                           void (*apply)(void *ctx, const struct message *m, struct now now), void *ctx,
                           struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
+/* The present state instead of the history: `apply` first gets the ledger messages of the owner's last snapshot as they
+ * are (those of an answer that broke off may come twice), then MSG_SNAPSHOT with its place, then each record behind it
+ * as always. An owner without a snapshot: each record from the beginning. */
+void ledger_reader_from_state(struct ledger_reader *self);
 void ledger_reader_close(struct ledger_reader **self);
 
 /* Takes what is there; a drain_fn. Both sockets are to be sources of the loop with this drain. */

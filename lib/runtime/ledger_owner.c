@@ -1,32 +1,14 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
-#include "lib/runtime/ledger.h"
+#include "lib/runtime/ledger_owner.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/metric.h"
 #include "proto/topic.h"
-
-enum { CREDIT_MAX = 4096, IDENTITY_MAX = 256 };
-
-struct ledger {
-    char name[16];
-    char dir[32];
-    struct journal *journal;
-    struct journal_reader
-        *serving; /* where the last replay answer ended, so that the next one goes on there */
-    uint64_t serving_next;
-    void *pub, *replay;
-    struct inbox inbox;
-    struct decoder *decoder;
-    struct drops drops;
-    uint64_t epoch, base_pos; /* of this life */
-    bool ahead;               /* a reader held more than was ever said here */
-    uint64_t published, unsent, stored_pos, replayed;
-    unsigned char bytes[MESSAGE_BYTES_MAX];
-};
 
 /* "always", "never", or milliseconds: the config has been checked. */
 static int64_t sync_every_ns(const char *sync)
@@ -38,29 +20,72 @@ static int64_t sync_every_ns(const char *sync)
     return strtoll(sync, NULL, 10) * NS_PER_MS;
 }
 
-/* Reads the whole journal back to the core; `m` is the caller's room for one message. */
+static void learn_places(struct ledger *self)
+{
+    self->n_places = self->snapshots ? snapshot_places(self->dir, self->places) : 0;
+    self->covered_pos = self->n_places > 0 ? self->places[0].pos : 0;
+}
+
+/* The messages of the newest snapshot that the journal bears out; else the core starts from nothing. Into error a note
+ * on damaged ones. */
+static int restore_snapshot(struct ledger *self, ledger_record_fn *restore, void *ctx,
+                            char error[LEDGER_ERROR_MAX])
+{
+    const uint64_t head = journal_head_pos(self->journal);
+    uint64_t epoch, pos;
+    const int removed = snapshot_remove_above(self->dir, head);
+    if (removed < 0) {
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s: snapshots cannot be read, or removed: %.96s", self->dir,
+                       strerror(errno));
+        return removed;
+    }
+    if (removed > 0)
+        log_line(LOG_WARN, "snapshots-removed",
+                 "ledger=%s n=%d head=%" PRIu64 " what=\"they were of a tail that is lost\"", self->name,
+                 removed, head);
+    int status = snapshot_load(self->dir, head, restore, ctx, &epoch, &pos, error);
+    if (status != OK && status != E_ABSENT) {
+        if (!*error)
+            (void)snprintf(error, LEDGER_ERROR_MAX, "%s: the snapshot cannot be read", self->dir);
+        return status;
+    }
+    self->snapshot_pos = self->covered_pos = pos;
+    self->epoch = epoch;
+    return OK;
+}
+
+/* Reads what the snapshot does not have back to the core; `m` is the caller's room for one message. */
 static int recover(struct ledger *self, ledger_record_fn *apply, void *ctx, struct message *m,
                    char error[LEDGER_ERROR_MAX])
 {
-    uint64_t first = journal_first_pos(self->journal);
-    if (first == 0)
+    const uint64_t first = journal_first_pos(self->journal), covered = self->covered_pos;
+    if (first == 0 || covered >= journal_head_pos(self->journal))
         return OK;
+    if (self->snapshots && first > covered + 1) {
+        (void)snprintf(error, LEDGER_ERROR_MAX,
+                       "%s: the journal begins at position %" PRIu64
+                       ", and no whole snapshot reaches so far (%" PRIu64 "): the state cannot be known",
+                       self->dir, first, covered);
+        return E_CORRUPT;
+    }
     struct journal_reader *reader;
-    int status = journal_reader_open(self->dir, first, &reader, error);
-    if (status)
+    char note[LEDGER_ERROR_MAX];
+    int status = journal_reader_open(self->dir, covered + 1, &reader, note);
+    if (status) {
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s", note);
         return status;
+    }
     struct journal_record record;
     while ((status = journal_reader_next(reader, &record)) == 1) {
-        if (codec_decode(self->decoder, record.payload, record.len, m, &self->drops))
-            apply(ctx, m);
-        else {
+        if (!codec_decode(self->decoder, record.payload, record.len, m, &self->drops)) {
             (void)snprintf(error, LEDGER_ERROR_MAX, "%s: position %" PRIu64 " cannot be read: %.96s",
                            self->dir, record.pos, self->drops.last);
-            status = E_CORRUPT;
-            break;
+            journal_reader_close(&reader);
+            return E_CORRUPT;
         }
+        apply(ctx, m);
     }
-    if (status < 0 && !*error)
+    if (status < 0)
         (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_reader_error(reader));
     journal_reader_close(&reader);
     return status < 0 ? status : OK;
@@ -77,8 +102,8 @@ static int bind_sockets(struct ledger *self, void *zmq, char error[LEDGER_ERROR_
     return socket_open(zmq, SOCKET_REPLAY_ROUTER, endpoint, &self->replay, error, LEDGER_ERROR_MAX);
 }
 
-int ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply, void *ctx,
-                struct ledger **out, char error[LEDGER_ERROR_MAX])
+int ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply,
+                ledger_record_fn *restore, void *ctx, struct ledger **out, char error[LEDGER_ERROR_MAX])
 {
     struct ledger *self = calloc(1, sizeof *self);
     struct message *m = calloc(1, sizeof *m);
@@ -94,6 +119,11 @@ int ledger_open(const char *name, const struct config *config, void *zmq, ledger
                                           .sync_every_ns = sync_every_ns(config->journal.sync)};
         status = journal_open(self->dir, &options, &self->journal, note);
     }
+    if (status == OK && restore) {
+        self->snapshots = true;
+        self->snapshot_every = (uint64_t)config->journal.snapshot_every;
+        status = restore_snapshot(self, restore, ctx, error);
+    }
     if (status == OK)
         status = recover(self, apply, ctx, m, error);
     if (status == OK && zmq)
@@ -106,7 +136,10 @@ int ledger_open(const char *name, const struct config *config, void *zmq, ledger
             ledger_close(&self);
         return status;
     }
-    (void)snprintf(error, LEDGER_ERROR_MAX, "%s", note);
+    const size_t damage = strlen(error);
+    if (*note)
+        (void)snprintf(error + damage, LEDGER_ERROR_MAX - damage, "%s%s", damage ? "; " : "", note);
+    learn_places(self);
     self->base_pos = self->published = journal_head_pos(self->journal);
     self->epoch = journal_head_epoch(self->journal);
     *out = self;
@@ -169,8 +202,11 @@ static void publish(struct ledger *self, const struct message *m)
 int ledger_publish(void *ledger, struct message *m)
 {
     struct ledger *self = ledger;
-    self->epoch = m->env.epoch;
     self->published = m->env.pos;
+    if (m->env.type == MSG_EPOCH) { /* no sooner: until it is on disk nothing may speak of it */
+        self->epoch = m->env.epoch;
+        self->base_pos = m->epoch.base_pos;
+    }
     if (self->pub)
         publish(self, m);
     return OK;
@@ -195,118 +231,65 @@ void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t up
         publish(self, &m);
 }
 
-/* ---- replay ------------------------------------------------------------------------------------------- */
-
-static bool send_to(struct ledger *self, const void *identity, size_t identity_len, const void *bytes,
-                    size_t len)
-{
-    return socket_send(self->replay, identity, identity_len, true) == OK &&
-           socket_send(self->replay, bytes, len, false) == OK;
-}
-
-/* Sends up to `credit` records from `next`; records that are written but not published yet are included. */
-static uint32_t send_range(struct ledger *self, const void *identity, size_t identity_len, uint64_t next,
-                           uint32_t credit)
-{
-    char error[JOURNAL_ERROR_MAX];
-    struct journal_record record;
-    uint32_t sent = 0;
-    int got = 0;
-    if (self->serving && self->serving_next != next)
-        journal_reader_close(&self->serving);
-    if (!self->serving && journal_reader_open(self->dir, next, &self->serving, error) != OK) {
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next, error);
-        return 0;
-    }
-    while (sent < credit && (got = journal_reader_next(self->serving, &record)) == 1 &&
-           send_to(self, identity, identity_len, record.payload, record.len))
-        sent++;
-    if (got < 0)
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next + sent,
-                 journal_reader_error(self->serving));
-    /* After an error, or a record that it read but could not send, it does not stand where the next answer
-     * begins. */
-    if (got < 0 || (got == 1 && sent < credit))
-        journal_reader_close(&self->serving);
-    self->serving_next = next + sent;
-    self->replayed += sent;
-    return sent;
-}
-
-/* No reader can hold what was never said: the journal is not the one that it followed. What is said from here
- * on it may take for what it has, so this is said loudly, once. */
-static void note_ahead(struct ledger *self, const struct replay *ask, uint64_t head)
-{
-    bool ahead = ask->epoch > self->epoch || (ask->epoch == self->epoch && ask->next_pos > head + 1);
-    if (!ahead || self->ahead)
-        return;
-    self->ahead = true;
-    log_line(LOG_ERROR, "reader-ahead",
-             "ledger=%s epoch=%" PRIu64 " head=%" PRIu64 " reader_epoch=%" PRIu64 " reader_next=%" PRIu64
-             " what=\"this journal ends before what a reader holds: it was lost, cut or replaced\"",
-             self->name, self->epoch, head, ask->epoch, ask->next_pos);
-}
-
-static void answer(struct ledger *self, const void *identity, size_t identity_len, const struct replay *ask,
-                   struct now now)
-{
-    uint64_t head = journal_head_pos(self->journal);
-    note_ahead(self, ask, head);
-    uint64_t first = journal_first_pos(self->journal);
-    uint64_t next = ask->next_pos < first ? first : ask->next_pos;
-    uint32_t credit = ask->credit < CREDIT_MAX ? ask->credit : CREDIT_MAX;
-    struct message m;
-    message_init(&m, MSG_REPLAYED);
-    memcpy(m.env.stream, self->name, sizeof m.env.stream);
-    m.env.epoch = self->epoch;
-    m.env.time_out = now.utc_ns;
-    if (head > 0 && next > 0 && next <= head)
-        m.replayed.sent = send_range(self, identity, identity_len, next, credit);
-    m.replayed.epoch = self->epoch;
-    m.replayed.base_pos = self->base_pos;
-    m.replayed.first_pos = first;
-    m.replayed.head_pos = head;
-    m.replayed.synced_pos = journal_synced_pos(self->journal);
-    size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
-    (void)send_to(self, identity, identity_len, self->bytes, len);
-}
-
-/* What a reader stored of an earlier life counts as far as that life is ours: to our base. */
-static void take_stored(struct ledger *self, const struct stored *stored)
-{
-    uint64_t ours = stored->epoch == self->epoch  ? journal_head_pos(self->journal)
-                    : stored->epoch < self->epoch ? self->base_pos
-                                                  : 0;
-    uint64_t pos = stored->pos < ours ? stored->pos : ours;
-    if (pos > self->stored_pos)
-        self->stored_pos = pos;
-}
-
-int ledger_serve(void *ledger, struct now now, int bound)
-{
-    struct ledger *self = ledger;
-    int taken = 0;
-    while (taken < bound && inbox_take(&self->inbox, self->replay) == OK) {
-        unsigned char identity[IDENTITY_MAX];
-        size_t identity_len = self->inbox.len < sizeof identity ? self->inbox.len : sizeof identity;
-        struct message m;
-        memcpy(identity, self->inbox.bytes, identity_len);
-        taken++;
-        if (!self->inbox.more || inbox_take(&self->inbox, self->replay) != OK)
-            continue;
-        bool read = codec_decode(self->decoder, self->inbox.bytes, self->inbox.len, &m, &self->drops);
-        inbox_skip(&self->inbox, self->replay);
-        if (read && m.env.type == MSG_REPLAY)
-            answer(self, identity, identity_len, &m.replay, now);
-        else if (read && m.env.type == MSG_STORED)
-            take_stored(self, &m.stored);
-    }
-    return taken;
-}
-
 void *ledger_replay_socket(struct ledger *self)
 {
     return self->replay;
+}
+
+/* ---- snapshots ---------------------------------------------------------------------------------------- */
+
+bool ledger_snapshot_due(const struct ledger *self)
+{
+    return self->snapshots && journal_head_pos(self->journal) - self->snapshot_pos >= self->snapshot_every;
+}
+
+bool ledger_snapshot_stale(const struct ledger *self)
+{
+    return self->snapshots && journal_head_pos(self->journal) > self->snapshot_pos;
+}
+
+int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
+                    void *ctx, char error[LEDGER_ERROR_MAX])
+{
+    struct snapshot_writer *writer;
+    const int64_t began_ns = clock_mono_ns();
+    self->snapshot_pos = journal_head_pos(self->journal);
+    int status = journal_sync(self->journal);
+    if (status != OK) {
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_error(self->journal));
+        return status;
+    }
+    status = snapshot_begin(self->dir, &writer, error);
+    if (status != OK)
+        return status;
+    fill(ctx, snapshot_add, writer);
+    status = snapshot_end(&writer, error);
+    self->snapshot_ns = clock_mono_ns() - began_ns;
+    self->snapshots_written += status == OK;
+    learn_places(self);
+    return status;
+}
+
+bool ledger_upstream_kept(const struct ledger *self, uint64_t *epoch, uint64_t *pos)
+{
+    const struct snapshot_place *oldest = &self->places[SNAPSHOTS_KEPT - 1];
+    *epoch = oldest->upstream_epoch;
+    *pos = oldest->upstream_pos;
+    return self->n_places == SNAPSHOTS_KEPT && oldest->upstream_pos > 0;
+}
+
+/* ---- readers ------------------------------------------------------------------------------------------- */
+
+void ledger_needed_by(struct ledger *self, const char *reader)
+{
+    if (self->n_needed < LEDGER_NEEDED_MAX)
+        (void)text_set(self->needed[self->n_needed++].name, sizeof self->needed[0].name, reader);
+}
+
+bool ledger_epoch_due(const struct ledger *self, uint64_t *epoch)
+{
+    *epoch = (self->reported_epoch > self->epoch ? self->reported_epoch : self->epoch) + 1;
+    return self->reported_epoch >= self->epoch && self->reported_epoch > 0;
 }
 
 uint64_t ledger_stored_pos(const struct ledger *self)
@@ -332,4 +315,7 @@ void ledger_status(const struct ledger *self, struct reply *reply)
     status_metric(reply, "ledger_stored_pos", (int64_t)self->stored_pos);
     status_metric(reply, "ledger_replayed", (int64_t)self->replayed);
     status_metric(reply, "ledger_unsent", (int64_t)self->unsent);
+    status_metric(reply, "snapshots", (int64_t)self->snapshots_written);
+    status_metric(reply, "snapshot_pos", (int64_t)self->covered_pos);
+    status_metric(reply, "snapshot_ms", self->snapshot_ns / NS_PER_MS);
 }

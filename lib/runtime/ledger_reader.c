@@ -6,7 +6,8 @@
 #include "lib/runtime/ledger.h"
 
 enum { CREDIT = 1024 };
-#define RETRY_NS (500 * NS_PER_MS)
+#define RETRY_NS       (500 * NS_PER_MS)
+#define STATE_RETRY_NS (2 * NS_PER_SEC)
 
 struct ledger_reader {
     struct follower follower;
@@ -16,6 +17,9 @@ struct ledger_reader {
     struct drops drops;
     void (*apply)(void *ctx, const struct message *m, struct now now);
     void *ctx;
+    bool state_wanted;     /* the owner's last snapshot comes before anything else */
+    uint32_t state_asked;  /* requests for it that may yet be answered */
+    int64_t state_mono_ns; /* of the last */
     struct message message;
     unsigned char bytes[512];
 };
@@ -133,10 +137,52 @@ static void on_replayed(struct ledger_reader *self, struct now now)
         self->apply(self->ctx, &gap, now);
 }
 
+void ledger_reader_from_state(struct ledger_reader *self)
+{
+    self->state_wanted = true;
+}
+
+static bool wants(struct ledger_reader *self, struct now now, struct replay *wanted)
+{
+    if (!self->state_wanted)
+        return follower_wants(&self->follower, now, RETRY_NS, CREDIT, wanted);
+    if (self->state_asked > 0 && now.mono_ns - self->state_mono_ns < STATE_RETRY_NS)
+        return false;
+    *wanted = (struct replay){.snapshot = true};
+    self->state_mono_ns = now.mono_ns;
+    self->state_asked++;
+    return true;
+}
+
+/* A message of the replay socket while answers with a snapshot are due. The answers come in the order of the requests,
+ * but for those that died with an owner; of a second snapshot nothing is wanted. Returns whether it was one of theirs. */
+static bool take_state(struct ledger_reader *self, struct now now)
+{
+    const struct message *m = &self->message;
+    if (m->env.type != MSG_REPLAYED) {
+        if (self->state_wanted)
+            self->apply(self->ctx, m, now);
+        return true;
+    }
+    self->state_asked = m->replayed.snapshot ? self->state_asked - 1 : 0;
+    if (!m->replayed.snapshot || !self->state_wanted)
+        return m->replayed.snapshot;
+    self->state_wanted = false;
+    struct message place;
+    message_init(&place, MSG_SNAPSHOT);
+    memcpy(place.env.stream, self->follower.stream, sizeof place.env.stream);
+    place.env.epoch = m->replayed.snapshot_epoch;
+    place.env.pos = m->replayed.snapshot_pos;
+    ledger_reader_restart(self, place.env.epoch, place.env.pos);
+    if (place.env.pos > 0)
+        self->apply(self->ctx, &place, now);
+    return true;
+}
+
 static void ask(struct ledger_reader *self, struct now now)
 {
     struct replay wanted;
-    if (!follower_wants(&self->follower, now, RETRY_NS, CREDIT, &wanted))
+    if (!wants(self, now, &wanted))
         return;
     struct message m;
     message_init(&m, MSG_REPLAY);
@@ -151,7 +197,7 @@ static int drain_replay(struct ledger_reader *self, struct now now, int bound)
     int taken = 0, got;
     while (taken < bound && (got = take(self, self->replay, false)) != 0) {
         taken++;
-        if (got < 0)
+        if (got < 0 || (self->state_asked > 0 && take_state(self, now)))
             continue;
         if (self->message.env.type == MSG_REPLAYED)
             on_replayed(self, now);
@@ -201,7 +247,7 @@ void *ledger_reader_replay_socket(struct ledger_reader *self)
 
 bool ledger_reader_current(const struct ledger_reader *self)
 {
-    return follower_current(&self->follower);
+    return !self->state_wanted && follower_current(&self->follower);
 }
 
 const struct follower *ledger_reader_follower(const struct ledger_reader *self)

@@ -1,7 +1,6 @@
 #include "lib/runtime/service.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/failpoint.h"
+#include "lib/runtime/service_ledger.h"
 
 enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
 
@@ -336,104 +336,6 @@ static void answer_pace(struct service *s, struct now now)
         inbox_skip(&s->inbox, s->pace);
 }
 
-/* ---- ledgers ----------------------------------------------------------------------------------------------
- */
-
-static int drain_followed(void *ctx, struct now now, int bound)
-{
-    struct followed *f = ctx;
-    int taken = 0, got = 1;
-    while (taken < bound && got > 0 && service_ready(f->service))
-        taken += got = ledger_reader_drain(f->reader, now, 1);
-    return taken;
-}
-
-void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint64_t pos,
-                    void (*apply)(void *service, const struct message *m, struct now now))
-{
-    char error[LEDGER_ERROR_MAX];
-    struct ledger_reader *reader;
-    if (s->n_follows == SERVICE_FOLLOWS_MAX)
-        fail(s, EXIT_CODE_FAILED, "too many ledgers to follow");
-    if (ledger_reader_open(ledger, s->zmq, epoch, pos, apply, s, &reader, error) != OK)
-        fail(s, EXIT_CODE_FAILED, error);
-    struct followed *f = &s->followed[s->n_follows];
-    *f = (struct followed){s, reader};
-    s->follows[s->n_follows++] = reader;
-    (void)loop_source(s->loop, ledger_reader_replay_socket(reader), 0, true, drain_followed, f);
-    (void)loop_source(s->loop, ledger_reader_live_socket(reader), 0, true, drain_followed, f);
-    (void)loop_timer(s->loop, 100 * NS_PER_MS, nothing, NULL);
-}
-
-struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply, void *core)
-{
-    char error[LEDGER_ERROR_MAX];
-    struct ledger *ledger;
-    if (ledger_open(name, &s->config, s->zmq, apply, core, &ledger, error) != OK)
-        fail(s, EXIT_CODE_FAILED, error);
-    if (*error)
-        log_line(LOG_WARN, "journal-repaired", "note=\"%s\"", error);
-    s->ledger = ledger;
-    (void)loop_source(s->loop, ledger_replay_socket(ledger), 0, true, ledger_serve, ledger);
-    return ledger;
-}
-
-/* A renamed file is safe once its directory is on disk. */
-static bool sync_directory(void)
-{
-    int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return synced;
-}
-
-uint64_t epoch_next(const char *path)
-{
-    uint64_t epoch = 0;
-    char next[80];
-    FILE *f = fopen(path, "re");
-    if (f) {
-        bool read = fscanf(f, "%20" SCNu64, &epoch) == 1;
-        (void)fclose(f);
-        if (!read) /* to begin again at 1 would go back behind what subscribers have seen */
-            return 0;
-    }
-    (void)snprintf(next, sizeof next, "%.70s.next", path);
-    f = fopen(next, "we");
-    if (!f)
-        return 0;
-    bool written = fprintf(f, "%" PRIu64 "\n", epoch + 1) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    written = fclose(f) == 0 && written;
-    return written && rename(next, path) == 0 && sync_directory() ? epoch + 1 : 0;
-}
-
-static int append(void *ctx, struct message *m)
-{
-    return ledger_append(((struct service *)ctx)->ledger, m);
-}
-
-static int write_all(void *ctx)
-{
-    return ledger_write(((struct service *)ctx)->ledger);
-}
-
-static int sync_all(void *ctx)
-{
-    return ledger_sync(((struct service *)ctx)->ledger);
-}
-
-static int publish(void *ctx, struct message *m)
-{
-    return ledger_publish(((struct service *)ctx)->ledger, m);
-}
-
-struct devices service_ledger_devices(struct service *s)
-{
-    return (struct devices){
-        .ctx = s, .append = append, .write = write_all, .sync = sync_all, .publish = publish};
-}
-
 /* ---- running ----------------------------------------------------------------------------------------------
  */
 
@@ -465,6 +367,7 @@ static void tail(void *ctx, struct now now)
     if (service_ready(s) && s->on_time)
         s->on_time(s, now);
     service_flush(s);
+    service_keep(s, now);
     if (s->pace)
         answer_pace(s, now);
     /* What comes live while a reader still catches up must wait, so it must not wake. */
@@ -479,8 +382,10 @@ static void tail(void *ctx, struct now now)
 int service_run(struct service *s)
 {
     loop_tail(s->loop, tail, s);
+    service_serve(s);
     loop_run(s->loop);
     service_flush(s);
+    service_keep_last(s, service_now(s, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()}));
     log_line(LOG_INFO, "stopped", "wakeups=%" PRIu64 " market_messages=%" PRIu64, s->wakeups,
              s->market_messages);
     for (int i = 0; i < s->n_follows; i++)

@@ -38,6 +38,13 @@ struct service {
     enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);
     void (*on_status)(struct service *s, struct reply *reply);
     bool (*quiet)(struct service *s); /* the paced replay may go on; NULL = always */
+    /* Emits the core's state as of its head, MSG_SNAPSHOT first (its envelope: the head). Asked in the tail of a
+     * wake-up when journal.snapshot_every records were written since the last, and at a stop in order; no effect is
+     * under way then. NULL: no snapshots. */
+    void (*snapshot)(struct service *s, snapshot_emit_fn *emit, void *ctx, struct now now);
+    /* A reader knows of more of our ledger than we do (our journal was lost, or restored from a copy): the core writes
+     * an epoch record of this epoch, whose base is its head, and goes on. */
+    void (*begin_epoch)(struct service *s, uint64_t epoch, struct now now);
 
     /* ---- of service_market, service_ledger and service_follow ---- */
     struct view *view;
@@ -60,6 +67,7 @@ struct service {
     unsigned char bytes[MESSAGE_BYTES_MAX];
     uint64_t window, window_answered, wakeups, market_messages;
     int64_t paced_mono_ns;
+    int64_t kept_told_mono_ns;
     int64_t stop_until_mono_ns; /* 0 = not stopping */
     bool blocked;               /* effects could not be done: no input is taken */
 };
@@ -90,9 +98,18 @@ void service_market(struct service *s, const char *const *kinds, bool wakes);
 void service_follow(struct service *s, const char *ledger, uint64_t epoch, uint64_t pos,
                     void (*apply)(void *service, const struct message *m, struct now now));
 
-/* Opens this service's own ledger (s->ledger), handing what it holds to `apply`; exits with words when it cannot.
- * service_run closes it. */
-struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply, void *core);
+/* As service_follow, for who wants the present state and not the history: ledger_reader_from_state. */
+void service_follow_state(struct service *s, const char *ledger,
+                          void (*apply)(void *service, const struct message *m, struct now now));
+
+/* Opens this service's own ledger (s->ledger), handing its last snapshot to `restore` and what comes behind to `apply`
+ * (restore NULL: all of it to apply); exits with words when it cannot. service_run closes it. */
+struct ledger *service_ledger(struct service *s, const char *name, ledger_record_fn *apply,
+                              ledger_record_fn *restore, void *core);
+
+/* No segment of this service's ledger goes before this reader has stored it. A service that keeps snapshots tells the
+ * owners of the ledgers it follows, under its own name, how far they include them. */
+void service_needed_by(struct service *s, const char *reader);
 
 /* The devices of a service whose words go into its own ledger: append, write, sync and publish. The service adds
  * what else it has. */

@@ -12,7 +12,7 @@
 #include "lib/base/status.h"
 #include "proto/codec.h"
 
-enum { SNAPSHOT_ERROR_MAX = 256 };
+enum { SNAPSHOT_ERROR_MAX = 256, SNAPSHOTS_KEPT = 2 };
 
 /* What a core's snapshot function calls with each message in turn; it copies it. The message's envelope: what the core
  * set there; the place of the snapshot itself is that of the first message, MSG_SNAPSHOT. */
@@ -28,13 +28,31 @@ void snapshot_add(void *writer, const struct message *m); /* a snapshot_emit_fn;
  * costs a start time and nothing else. Closes the writer either way. */
 int snapshot_end(struct snapshot_writer **self, char error[SNAPSHOT_ERROR_MAX]);
 
-/* Gives the messages of the newest whole snapshot at or below `head` to `restore`, after a first pass in which all of it
- * was found to hold. On OK (epoch, pos) is its place: the ledger goes on behind it. E_ABSENT: there is none. In `note`
- * words about damaged ones that were passed over, else "". */
+/* Gives the messages of the newest whole snapshot at or below `head` to `restore`, MSG_SNAPSHOT first, without
+ * MSG_SNAPSHOT_END, after a first pass in which all of it was found to hold. On OK (epoch, pos) is its place: the ledger
+ * goes on behind it. E_ABSENT: there is none. E_IO, E_FULL. E_CORRUPT: it changed between the passes, and what was given
+ * is no state. In `note` words about damaged ones that were passed over, else "". */
 int snapshot_load(const char *dir, uint64_t head_pos, void (*restore)(void *ctx, const struct message *m), void *ctx,
                   uint64_t *epoch, uint64_t *pos, char note[SNAPSHOT_ERROR_MAX]);
 
 /* Place of the older of the two kept: the journal below it is not needed for a start. 0 = there are not two. */
 uint64_t snapshot_oldest_pos(const char *dir);
+
+struct snapshot_place {
+    uint64_t epoch, pos;
+    uint64_t upstream_epoch, upstream_pos; /* as in its MSG_SNAPSHOT */
+};
+
+/* The newest whole ones, newest first; reads them through. Returns how many. */
+int snapshot_places(const char *dir, struct snapshot_place out[SNAPSHOTS_KEPT]);
+
+/* Removes those of a history that ended: the journal's head is below them. Returns how many; E_IO. */
+int snapshot_remove_above(const char *dir, uint64_t head_pos);
+
+/* For the journal verb: the name of a snapshot's file and back; whether one holds (E_CORRUPT, E_IO, with words). */
+enum { SNAPSHOT_NAME = 32 };
+void snapshot_name(uint64_t pos, char out[SNAPSHOT_NAME]);
+bool snapshot_of_name(const char *name, uint64_t *pos);
+int snapshot_check(const char *dir, uint64_t pos, uint64_t *messages, char why[SNAPSHOT_ERROR_MAX]);
 
 #endif

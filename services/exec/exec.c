@@ -72,13 +72,7 @@ void exec_start(struct exec *self, uint64_t epoch, struct now now, struct outbox
 {
     uint32_t before = out->n_messages;
     struct ledger_head base = self->head;
-    self->head.epoch = epoch;
-    struct message *m = outbox_record(out, &self->head, MSG_EPOCH, now);
-    m->epoch.base_epoch = base.epoch;
-    m->epoch.base_pos = base.pos;
-    m->epoch.boot_id = self->boot_id;
-    text_set(m->epoch.run, sizeof m->epoch.run, self->run);
-    exec_apply(self, m);
+    exec_apply(self, outbox_epoch(out, &self->head, epoch, self->boot_id, self->run, now));
     write_session(self, base.epoch == 0 ? SESSION_START : SESSION_RESUME, now, out);
     for (struct hand_basket *b = self->open.first; b; b = b->after) {
         for (struct hand_order *o = b->first; o; o = o->next) {

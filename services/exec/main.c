@@ -181,7 +181,9 @@ int main(int argc, char **argv)
     hand->core = exec_new(&(struct exec_options){&s->config, s->view, s->run, s->boot_id});
     if (!hand->core)
         service_fail(s, "out of memory");
-    service_ledger(s, "exec", recover, hand->core);
+    service_ledger(s, "exec", recover, NULL, hand->core);
+    service_needed_by(s, "recorder");
+    service_needed_by(s, "risk");
     open_paper(hand);
     s->devices = service_ledger_devices(s);
     s->devices.send = send_order;

@@ -93,7 +93,9 @@ int main(int argc, char **argv)
     gate->core = risk_new(&(struct risk_options){&s->config, s->view, s->run, s->boot_id});
     if (!gate->core || inbox_open(&gate->inbox) != OK)
         service_fail(s, "out of memory");
-    service_ledger(s, "risk", recover, gate->core);
+    service_ledger(s, "risk", recover, NULL, gate->core);
+    service_needed_by(s, "recorder");
+    service_needed_by(s, "exec");
     s->devices = service_ledger_devices(s);
     s->devices.append = append;
     s->on_market = on_market;

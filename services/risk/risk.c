@@ -214,14 +214,7 @@ void risk_apply(struct risk *self, const struct message *m)
 
 static void write_epoch(struct risk *self, uint64_t epoch, struct now now, struct outbox *out)
 {
-    struct place base = {self->head.epoch, self->head.pos};
-    self->head.epoch = epoch;
-    struct message *m = outbox_record(out, &self->head, MSG_EPOCH, now);
-    m->epoch.base_epoch = base.epoch;
-    m->epoch.base_pos = base.pos;
-    m->epoch.boot_id = self->boot_id;
-    text_set(m->epoch.run, sizeof m->epoch.run, self->run);
-    risk_apply(self, m);
+    risk_apply(self, outbox_epoch(out, &self->head, epoch, self->boot_id, self->run, now));
 }
 
 static void write_session(struct risk *self, enum session_event event, struct now now, struct outbox *out)

@@ -70,7 +70,7 @@ static void say(uint32_t n, int (*publish)(void *, struct message *))
 static int try_open(struct ledger **ledger, char error[LEDGER_ERROR_MAX])
 {
     recovered = 0;
-    return ledger_open("exec", &config, zmq, on_recovered, NULL, ledger, error);
+    return ledger_open("exec", &config, zmq, on_recovered, NULL, NULL, ledger, error);
 }
 
 static void open_owner(void)
