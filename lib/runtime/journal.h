@@ -47,7 +47,7 @@ int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t t
 
 /* One write() of everything buffered. E_IO (disk full, short write, error): what could not be written stays
  * buffered, nothing of it counts as written, and the call may be repeated; words in journal_error. After a
- * failed fdatasync every call is E_IO: what the device holds is then unknown until the journal is opened anew. */
+ * failed fdatasync every call is E_IO, for good: journal_doubtful. */
 int journal_write(struct journal *self);
 
 /* Waits until everything written is on disk; with sync never nothing is waited for. E_IO. */
@@ -57,7 +57,23 @@ uint64_t journal_head_epoch(const struct journal *self); /* of the last record w
 uint64_t journal_head_pos(const struct journal *self);
 uint64_t journal_first_pos(const struct journal *self);  /* oldest still there; 0 = empty */
 uint64_t journal_synced_pos(const struct journal *self); /* with sync never: the written one */
+uint64_t journal_bytes(const struct journal *self);      /* of all segments */
 const char *journal_error(const struct journal *self);
+
+/* An fdatasync has failed. The kernel may have dropped what it was to write, still show it, and call a later sync a
+ * success: so no sync of this process counts any more, and its owner must end. Who opens the journal next writes the
+ * newest segment over itself and syncs that before it relies on it. */
+bool journal_doubtful(const struct journal *self);
+
+struct journal_segment {
+    uint64_t first_pos, last_pos;
+    uint64_t last_epoch; /* of the last record; UINT64_MAX = not known */
+    uint64_t bytes;
+    int64_t changed_ns; /* when it was last written to, UTC; -1 = not known */
+};
+
+/* The i-th oldest segment; false: there is none, or it is the newest, which always stays. */
+bool journal_oldest(const struct journal *self, size_t i, struct journal_segment *out);
 
 /* Removes whole segments that end at or below pos. The newest segment always stays. */
 int journal_free_below(struct journal *self, uint64_t pos);

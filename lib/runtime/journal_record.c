@@ -65,6 +65,16 @@ void segment_header_encode(unsigned char out[SEGMENT_HEADER], uint64_t first_pos
     memcpy(out + 28, &crc, 4);
 }
 
+bool segment_header_decode(const unsigned char header[SEGMENT_HEADER], uint64_t first_pos,
+                           uint64_t *epoch_before)
+{
+    const bool holds = memcmp(header, magic, sizeof magic) == 0 && get_u64(header + 8) == first_pos &&
+                       crc32c(header, 28) == get_u32(header + 28);
+    if (holds)
+        *epoch_before = get_u64(header + 16);
+    return holds;
+}
+
 void segment_name(uint64_t first_pos, char out[SEGMENT_NAME])
 {
     snprintf(out, SEGMENT_NAME, "%020" PRIu64 ".log", first_pos);
@@ -203,10 +213,7 @@ int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
     const ssize_t got = fill(c, 0, SEGMENT_HEADER, &b);
     if (got < 0)
         return E_IO;
-    const bool holds = got == SEGMENT_HEADER && memcmp(b, magic, sizeof magic) == 0 &&
-                       get_u64(b + 8) == first_pos && crc32c(b, 28) == get_u32(b + 28);
-    if (holds) {
-        c->epoch = get_u64(b + 16);
+    if (got == SEGMENT_HEADER && segment_header_decode(b, first_pos, &c->epoch)) {
         c->have = 0;
         return CURSOR_END;
     }
