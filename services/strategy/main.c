@@ -1,5 +1,6 @@
 /* A worker's process: market data in, both ledgers in, intents out. It subscribes to the instruments of the
  * routes it owns. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,11 +89,24 @@ static void on_market(struct service *s, int index, const struct message *m, str
     worker_on_market(trader->core, index, m, now);
 }
 
+/* What it holds may be wrong: it ends, and who watches over it starts it anew, from the owners' present state. */
+static void give_up(struct service *s, const char *why)
+{
+    log_line(LOG_ERROR, "lost", "why=\"%s\" what=\"its routes are given back and it ends, to begin anew\"",
+             why);
+    (void)fprintf(stderr, "sluice-%s: %s\n", s->name, why);
+    loop_stop(s->loop);
+}
+
 static void on_time(struct service *s, struct now now)
 {
     struct trader *trader = (struct trader *)s;
+    if (loop_signalled(s->loop))
+        worker_stop(trader->core, now, &s->outbox);
     worker_decide(trader->core, service_current(s), now, &s->outbox);
     worker_on_time(trader->core, now, &s->outbox);
+    if (worker_lost(trader->core))
+        give_up(s, worker_lost(trader->core));
 }
 
 static bool quiet(struct service *s)
@@ -145,11 +159,13 @@ int main(int argc, char **argv)
     s->quiet = quiet;
     s->on_control = on_control;
     s->on_status = on_status;
-    service_follow(s, "risk", 0, 0, on_risk);
-    service_follow(s, "exec", 0, 0, on_exec);
+    service_follow_state(s, "risk", on_risk);
+    service_follow_state(s, "exec", on_exec);
     service_market(s, kinds, true);
     trader->intents = service_socket(s, SOCKET_INTENT_PUSH, "risk", "intents");
     int code = service_run(s);
+    if (worker_lost(trader->core))
+        code = EXIT_FAILURE;
     worker_destroy(&trader->core);
     table_destroy(&trader->routes);
     free(trader);

@@ -252,7 +252,7 @@ static bool evaluate(struct worker *self, uint32_t index, struct now now, struct
 void worker_decide(struct worker *self, bool current, struct now now, struct outbox *out)
 {
     uint32_t done = 0, sent = 0;
-    if (!current || self->stopped)
+    if (!current || self->stopped || self->lost[0] != '\0')
         return;
     worker_give_up_waiting(self, now);
     for (; done < self->n_touched && sent < INTENTS_PER_DECIDE; done++)
@@ -284,6 +284,8 @@ static void say_hello(struct worker *self, bool goodbye, struct now now, struct 
 
 void worker_on_time(struct worker *self, struct now now, struct outbox *out)
 {
+    if (self->lost[0] != '\0')
+        worker_stop(self, now, out);
     if (self->stopped)
         return;
     worker_give_up_waiting(self, now);

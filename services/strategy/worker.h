@@ -32,8 +32,15 @@ void worker_destroy(struct worker **self);
 
 void worker_on_market(struct worker *self, int index, const struct message *m,
                       struct now now); /* after the view took it */
+
+/* A ledger from its beginning, or the ledger messages of its owner's snapshot, MSG_SNAPSHOT, and the ledger from there.
+ * Sums are set by what tells a sum and moved by what tells a change, so nothing counts twice. */
 void worker_on_risk(struct worker *self, const struct message *m, struct now now);
 void worker_on_exec(struct worker *self, const struct message *m, struct now now);
+
+/* NULL, or in words why it cannot go on: a range of a ledger is lost, so what it holds may be wrong. It then evaluates
+ * nothing more and says goodbye; the shell ends, and a new incarnation begins with the owners' present state. */
+const char *worker_lost(const struct worker *self);
 
 /* Evaluates every touched route of its own, once; intents leave as EFFECT_SEND to PEER_RISK. Not before both
  * ledgers are current (`current`). */

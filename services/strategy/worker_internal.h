@@ -57,7 +57,8 @@ struct worker {
     uint32_t *touched, n_touched;
     uint32_t *waiting, n_waiting;
 
-    uint64_t state_epoch, state_pos; /* last record of risk's ledger applied */
+    uint64_t state_epoch, state_pos; /* of risk's ledger all is applied up to here; 0 = that is not known */
+    char lost[160];                  /* why it cannot go on; empty = it can */
     uint64_t last_intent;            /* ids count from 1 */
     uint64_t evaluations, accepted, rejected, unanswered, unbooked, unfit;
     int64_t hello_mono_ns;

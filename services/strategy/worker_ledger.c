@@ -1,4 +1,6 @@
 /* What the worker follows: the market's touches, risk's ledger and exec's. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "services/strategy/worker_internal.h"
@@ -209,19 +211,26 @@ static void on_route(struct worker *self, const struct route *r)
     take_holdings(&route->seen, r->legs, r->n_legs);
 }
 
+static bool is_accept(const struct decision *d)
+{
+    return d->verdict == VERDICT_ACCEPT || d->verdict == VERDICT_LESS;
+}
+
+/* In a snapshot stand the decisions whose baskets are open, by whomever they were asked for. */
 static void on_decision(struct worker *self, const struct decision *d, struct now now)
 {
-    if (!is_me(self, d->worker, d->incarnation))
-        return;
     int index = table_find(self->route_names, d->route, strnlen(d->route, sizeof d->route));
     if (index < 0)
         return;
     struct assigned *route = &self->routes[index];
+    if (is_accept(d))
+        route->busy = true;
+    if (!is_me(self, d->worker, d->incarnation))
+        return;
     if (d->intent_id >= route->awaited)
         wait_no_more(self, (uint32_t)index);
-    if (d->verdict == VERDICT_ACCEPT || d->verdict == VERDICT_LESS) {
+    if (is_accept(d)) {
         self->accepted++;
-        route->busy = true;
         route->back_off_ns = route->enter_after = route->exit_after = 0;
         return;
     }
@@ -233,11 +242,43 @@ static void on_decision(struct worker *self, const struct decision *d, struct no
     route->exit_after = now.market_ns + back_off_least_ns;
 }
 
+/* ---- what is lost ----------------------------------------------------------------------------------- */
+
+const char *worker_lost(const struct worker *self)
+{
+    return self->lost[0] != '\0' ? self->lost : NULL;
+}
+
+/* A hole that the reader of a ledger tells of has no place in it; one that the owner tells of is another ledger's.
+ * And a ledger that begins where half a snapshot was told before adds up to nothing. */
+static void watch_for_loss(struct worker *self, const struct message *m, bool knows_something)
+{
+    if (self->lost[0] != '\0')
+        return;
+    if (m->env.type == MSG_GAP && m->env.pos == 0)
+        snprintf(self->lost, sizeof self->lost,
+                 "%s: positions %" PRIu64 " to %" PRIu64 " of epoch %" PRIu64 " are lost to it", m->gap.cause,
+                 m->gap.from_pos, m->gap.to_pos, m->gap.from_epoch);
+    else if (m->env.type == MSG_EPOCH && m->env.pos == 1 && knows_something)
+        snprintf(self->lost, sizeof self->lost, "the ledger began anew behind a part of a snapshot");
+}
+
+/* The messages of a snapshot have the places of the records that they go back to: only what follows on what was
+ * applied, or on nothing, or the snapshot as a whole, says how far all is applied. */
+static void move_on(struct worker *self, const struct envelope *env)
+{
+    if (env->type != MSG_SNAPSHOT && env->pos != self->state_pos + 1)
+        return;
+    self->state_epoch = env->epoch;
+    self->state_pos = env->pos;
+}
+
 void worker_on_risk(struct worker *self, const struct message *m, struct now now)
 {
     const struct message_kind *kind = message_kind(m->env.type);
-    if (!kind || kind->class != CLASS_LEDGER)
+    if (!kind || (kind->class != CLASS_LEDGER && m->env.type != MSG_SNAPSHOT))
         return;
+    watch_for_loss(self, m, table_count(self->route_names) > 0);
     switch (m->env.type) {
     case MSG_ASSIGN:
         on_assign(self, &m->assign);
@@ -251,20 +292,24 @@ void worker_on_risk(struct worker *self, const struct message *m, struct now now
     default:
         break;
     }
-    if (m->env.pos != 0) {
-        self->state_epoch = m->env.epoch;
-        self->state_pos = m->env.pos;
-    }
+    move_on(self, &m->env);
 }
 
+/* Balances and positions are told as sums, in snapshots as in the ledger behind the fills that made them. */
 void worker_on_exec(struct worker *self, const struct message *m, struct now now)
 {
     (void)now;
     int status = OK;
+    watch_for_loss(self, m,
+                   portfolio_holdings(self->portfolio) > 0 || portfolio_positions(self->portfolio) > 0);
     if (m->env.type == MSG_FILL)
         status = portfolio_fill(self->portfolio, &m->fill);
     else if (m->env.type == MSG_ADJUST)
         status = portfolio_adjust(self->portfolio, &m->adjust);
+    else if (m->env.type == MSG_BALANCE)
+        status = portfolio_set_balance(self->portfolio, &m->balance);
+    else if (m->env.type == MSG_POSITION)
+        status = portfolio_set_position(self->portfolio, &m->position);
     if (status != OK)
         self->unbooked++;
 }

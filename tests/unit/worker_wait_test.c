@@ -195,6 +195,186 @@ START_TEST(balances_follow_execs_ledger)
 }
 END_TEST
 
+/* ---- from a snapshot -------------------------------------------------------------------------------- */
+
+/* A message of risk's or exec's snapshot: its place is that of the record it goes back to. */
+static void state_says(enum message_type type, uint64_t place)
+{
+    m.env.type = type;
+    m.env.epoch = 4;
+    m.env.pos = place;
+    worker_on_risk(worker, &m, now);
+}
+
+static void assignment_in_state(uint64_t place, bool busy)
+{
+    message_init(&m, MSG_ASSIGN);
+    strcpy(m.assign.route, "BTC");
+    strcpy(m.assign.worker, "strategy-1");
+    m.assign.incarnation = MINE;
+    m.assign.route_epoch = 3;
+    m.assign.busy = busy;
+    m.assign.n_legs = 2;
+    strcpy(m.assign.legs[0].symbol, "BTC-USDT");
+    strcpy(m.assign.legs[0].venue, "x");
+    strcpy(m.assign.legs[1].symbol, "BTC-USDT");
+    strcpy(m.assign.legs[1].venue, "y");
+    state_says(MSG_ASSIGN, place);
+}
+
+static void snapshot_was(uint64_t place)
+{
+    message_init(&m, MSG_SNAPSHOT);
+    state_says(MSG_SNAPSHOT, place);
+}
+
+static void balance_is(int64_t total)
+{
+    message_init(&m, MSG_BALANCE);
+    strcpy(m.balance.venue, "x");
+    strcpy(m.balance.currency, "USDT");
+    m.balance.total = total;
+    worker_on_exec(worker, &m, now);
+}
+
+static void adjust_by(int64_t amount)
+{
+    message_init(&m, MSG_ADJUST);
+    strcpy(m.adjust.venue, "x");
+    strcpy(m.adjust.currency, "USDT");
+    m.adjust.amount = amount;
+    worker_on_exec(worker, &m, now);
+}
+
+static void reader_tells_of_a_gap(bool in_exec)
+{
+    message_init(&m, MSG_GAP);
+    strcpy(m.gap.stream_lost, in_exec ? "exec" : "risk");
+    strcpy(m.gap.cause, "rollback");
+    m.gap.from_epoch = 5;
+    m.gap.from_pos = 7;
+    m.gap.to_pos = 9;
+    if (in_exec)
+        worker_on_exec(worker, &m, now);
+    else
+        worker_on_risk(worker, &m, now);
+}
+
+START_TEST(a_snapshot_is_claimed_at_its_own_place_only_and_followed_from_there)
+{
+    wants = INTENT_ENTER;
+    assignment_in_state(90, false);
+    message_init(&m, MSG_LIMITS);
+    state_says(MSG_LIMITS, 2);
+    tick();
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_uint_eq(sent.state_pos, 0);
+    pass(1001);
+    snapshot_was(95);
+    tick();
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_uint_eq(sent.state_epoch, 4);
+    ck_assert_uint_eq(sent.state_pos, 95);
+    pos = 95;
+    message_init(&m, MSG_LIMITS);
+    risk_says(MSG_LIMITS);
+    pass(1001);
+    tick();
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_uint_eq(sent.state_epoch, 5);
+    ck_assert_uint_eq(sent.state_pos, 96);
+    ck_assert_ptr_null(worker_lost(worker));
+}
+END_TEST
+
+START_TEST(an_open_basket_in_a_snapshot_keeps_its_route_busy_whoever_asked_for_it)
+{
+    wants = INTENT_ENTER;
+    assignment_in_state(90, false);
+    message_init(&m, MSG_DECISION);
+    strcpy(m.decision.route, "BTC");
+    strcpy(m.decision.worker, "strategy-2");
+    m.decision.incarnation = OTHER;
+    m.decision.verdict = VERDICT_ACCEPT;
+    state_says(MSG_DECISION, 93);
+    snapshot_was(95);
+    tick();
+    ck_assert_int_eq(wake(true), 0);
+    ck_assert_int_eq(metric("accepted"), 0);
+    pos = 95;
+    route_says(false, false, 0);
+    tick();
+    ck_assert_int_eq(wake(true), 1);
+}
+END_TEST
+
+START_TEST(sums_are_set_and_changes_are_added_so_nothing_counts_twice)
+{
+    assign("strategy-1", MINE);
+    balance_is(5000);
+    balance_is(5000); /* an answer that broke off is told again */
+    adjust_by(-30);
+    balance_is(4970);
+    tick();
+    wake(true);
+    ck_assert_int_eq((int64_t)balance, 4970);
+    adjust_by(5);
+    tick();
+    wake(true);
+    ck_assert_int_eq((int64_t)balance, 4975);
+}
+END_TEST
+
+static void ends_with_a_goodbye(bool in_exec)
+{
+    wants = INTENT_ENTER;
+    assign("strategy-1", MINE);
+    tick();
+    reader_tells_of_a_gap(in_exec);
+    ck_assert_ptr_nonnull(strstr(worker_lost(worker), "7 to 9"));
+    ck_assert_int_eq(wake(true), 0);
+    ck_assert_int_eq(hellos(), 1);
+    ck_assert(heard.goodbye);
+    pass(1000);
+    ck_assert_int_eq(hellos(), 0);
+}
+
+START_TEST(a_hole_in_risks_ledger_ends_the_worker_with_a_goodbye)
+{
+    ends_with_a_goodbye(false);
+}
+END_TEST
+
+START_TEST(a_hole_in_execs_ledger_ends_it_as_well)
+{
+    ends_with_a_goodbye(true);
+}
+END_TEST
+
+START_TEST(a_hole_that_the_owner_tells_of_is_in_another_ledger)
+{
+    wants = INTENT_ENTER;
+    assign("strategy-1", MINE);
+    message_init(&m, MSG_GAP);
+    strcpy(m.gap.stream_lost, "exec");
+    risk_says(MSG_GAP);
+    ck_assert_ptr_null(worker_lost(worker));
+    tick();
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_uint_eq(sent.state_pos, 2);
+}
+END_TEST
+
+START_TEST(a_ledger_that_begins_anew_behind_half_a_snapshot_is_not_added_to_it)
+{
+    balance_is(5000);
+    message_init(&m, MSG_EPOCH);
+    m.env.pos = 1;
+    worker_on_exec(worker, &m, now);
+    ck_assert_ptr_nonnull(worker_lost(worker));
+}
+END_TEST
+
 int main(void)
 {
     /* clang-format off */
@@ -208,6 +388,13 @@ int main(void)
         waits_for_nothing_on_a_route_it_lost,
         every_record_of_risks_ledger_moves_its_position,
         balances_follow_execs_ledger,
+        a_snapshot_is_claimed_at_its_own_place_only_and_followed_from_there,
+        an_open_basket_in_a_snapshot_keeps_its_route_busy_whoever_asked_for_it,
+        sums_are_set_and_changes_are_added_so_nothing_counts_twice,
+        a_hole_in_risks_ledger_ends_the_worker_with_a_goodbye,
+        a_hole_in_execs_ledger_ends_it_as_well,
+        a_hole_that_the_owner_tells_of_is_in_another_ledger,
+        a_ledger_that_begins_anew_behind_half_a_snapshot_is_not_added_to_it,
     };
     /* clang-format on */
     return run("worker_wait", tests, sizeof tests / sizeof tests[0]);
