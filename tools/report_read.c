@@ -270,14 +270,14 @@ static const struct {
     const char *sql;
     store_row_fn *take;
 } queries[] = {
-    {"SELECT COUNT(DISTINCT client_id) FROM orders WHERE run = $1", take_client_count},
+    {"SELECT COUNT(DISTINCT client_id) FROM order_events WHERE run = $1", take_client_count},
     {"SELECT symbol, venue, base, quote, bid, ask FROM marks WHERE run = $1 ORDER BY symbol, venue",
      take_mark},
     {"SELECT venue, symbol, route, base, quote, side, price, qty, fee, fee_currency, fx, trade_id, client_id "
      "FROM fills WHERE run = $1 ORDER BY epoch, pos",
      take_fill},
     {"SELECT route, venue, symbol, state, reason FROM "
-     "(SELECT route, venue, symbol, state, reason, pos, " BY_CLIENT " FROM orders WHERE run = $1) o "
+     "(SELECT route, venue, symbol, state, reason, pos, " BY_CLIENT " FROM order_events WHERE run = $1) o "
      "WHERE nth = 1 ORDER BY pos",
      take_order},
     {"SELECT route, round_trips, parked, busy FROM "
@@ -307,7 +307,7 @@ static const struct {
      take_evaluations},
     {"SELECT MAX(trace_recv_mono), MAX(hop_feed_out), MAX(hop_strategy_in), MAX(hop_strategy_out), "
      "MAX(hop_risk_in), MAX(hop_risk_out), MAX(hop_exec_in), MAX(hop_exec_out), MAX(hop_exec_fill) FROM "
-     "(SELECT client_id, attempt, trace_recv_mono, " HOPS " FROM orders WHERE run = $1 "
+     "(SELECT client_id, attempt, trace_recv_mono, " HOPS " FROM order_events WHERE run = $1 "
      "UNION ALL SELECT client_id, NULL, trace_recv_mono, " HOPS " FROM fills WHERE run = $1) t "
      "GROUP BY client_id HAVING MAX(attempt) = 0",
      take_stamps},

@@ -142,7 +142,7 @@ static int look_for_repeats(struct reading *in, struct store *store)
     const char *params[] = {in->r->run};
     int status =
         store_query(store,
-                    "SELECT venue, symbol, client_id, COUNT(*) FROM orders WHERE run = $1 AND state = "
+                    "SELECT venue, symbol, client_id, COUNT(*) FROM order_events WHERE run = $1 AND state = "
                     "'PendingNew' GROUP BY venue, symbol, client_id HAVING COUNT(*) > 1",
                     params, 1, on_repeated_client_id, in);
     if (status == OK)

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json_form.h"
 #include "services/recorder/store_internal.h"
 
 #define READER "recorder"
+
+enum { TEXT_CELL_MAX = 128 };
 
 struct store {
     const struct sink *sink;
@@ -42,6 +45,8 @@ int store_open(const char *sink, const char *target, struct store **out, char er
     else
         (void)snprintf(self->error, STORE_ERROR_MAX, "recorder.sink: '%.32s'; expected sqlite or postgres",
                        sink);
+    if (status == OK)
+        status = store_migrate(self->sink, self->database, migrations, self->error);
     if (status) {
         (void)snprintf(error, STORE_ERROR_MAX, "%s", self->error);
         store_close(&self);
@@ -95,19 +100,57 @@ static int ended(struct store *self, int status)
     return status;
 }
 
+static int delete_rows(struct store *self, const char *table, const char *run, const char *stream,
+                       const char *pos)
+{
+    char sql[256];
+    const char *params[] = {run, stream, pos};
+    (void)snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE run = $1%s", table,
+                   stream ? " AND stream = $2 AND pos >= CAST($3 AS BIGINT)" : "");
+    return self->sink->execute(self->database, sql, params, stream ? 3 : 1, NULL);
+}
+
+/* stream NULL: everything of the run. */
 static int delete_from(struct store *self, const char *run, const char *stream, uint64_t first_pos)
 {
-    char sql[256], pos[24];
-    const char *params[] = {run, stream, pos};
+    char pos[24];
     (void)snprintf(pos, sizeof pos, "%" PRIu64, first_pos);
     int status = begin(self);
     if (status == OK)
         status = self->sink->flush(self->database);
-    for (uint32_t i = 0; status == OK && i < self->schema->n_tables; i++) {
-        (void)snprintf(sql, sizeof sql, "DELETE FROM \"%s\" WHERE run = $1%s", self->schema->tables[i].name,
-                       stream ? " AND stream = $2 AND pos >= CAST($3 AS BIGINT)" : "");
-        status = self->sink->execute(self->database, sql, params, stream ? 3 : 1, NULL);
+    for (uint32_t i = 0; status == OK && i < self->schema->n_tables; i++)
+        if (!stream || self->schema->tables[i].key == KEYED_LEDGER)
+            status = delete_rows(self, self->schema->tables[i].name, run, stream, pos);
+    return status == OK ? delete_rows(self, "refused_rows", run, stream, pos) : status;
+}
+
+/* A row that replaces the one before it. */
+static int replace_row(struct store *self, const struct store_table *table)
+{
+    const char *params[TABLE_COLUMNS_MAX];
+    char numbers[TABLE_COLUMNS_MAX][24], texts[TABLE_COLUMNS_MAX][TEXT_CELL_MAX], *sql = NULL;
+    size_t len;
+    FILE *out = open_memstream(&sql, &len);
+    if (!out)
+        return E_IO;
+    (void)fprintf(out, "INSERT INTO \"%s\" (", table->name);
+    schema_columns(table, out);
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        const struct cell *c = &self->row.cells[i];
+        bool whole = c->kind == COLUMN_INT || c->kind == COLUMN_BOOL;
+        (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, whole ? c->number : 0);
+        if (!whole)
+            (void)snprintf(texts[i], sizeof texts[i], "%.*s", (int)c->len, c->text);
+        params[i] = whole ? numbers[i] : texts[i];
+        (void)fprintf(out, "%s$%u", i ? ", " : ") VALUES (", i + 1);
     }
+    (void)fprintf(out, ") ON CONFLICT (run, symbol, venue) DO UPDATE SET ");
+    for (uint32_t i = table->n_keys; i < table->n_columns; i++)
+        (void)fprintf(out, "%s\"%s\" = excluded.\"%s\"", i > table->n_keys ? ", " : "",
+                      table->columns[i].name, table->columns[i].name);
+    (void)fclose(out);
+    int status = self->sink->execute(self->database, sql, params, (int)table->n_columns, NULL);
+    free(sql);
     return status;
 }
 
@@ -120,20 +163,79 @@ static int add_rows(struct store *self, const char *run, const struct message *m
         uint32_t rows = schema_rows(&tables[t], m);
         for (uint32_t i = 0; status == OK && i < rows; i++) {
             schema_row(&tables[t], run, m, i, &self->row);
-            status = self->sink->add(self->database, &tables[t], &self->row);
+            status = tables[t].key == KEYED_LATEST ? replace_row(self, &tables[t])
+                                                   : self->sink->add(self->database, &tables[t], &self->row);
         }
     }
     return status;
 }
 
-int store_add(struct store *self, const char *run, const struct message *m)
+static int add(struct store *self, const char *run, const struct message *m)
 {
     int status = OK;
     if (m->env.type == MSG_GAP && strcmp(m->gap.cause, "rollback") == 0 &&
         strcmp(m->gap.stream_lost, m->env.stream) == 0)
         status = delete_from(self, run, m->gap.stream_lost, m->gap.from_pos);
+    return status == OK ? add_rows(self, run, m) : status;
+}
+
+int store_add(struct store *self, const char *run, const struct message *m)
+{
+    return ended(self, add(self, run, m));
+}
+
+/* Back to before the message; its words stay in error. */
+static int undo(struct store *self, int status)
+{
+    char words[STORE_ERROR_MAX];
+    memcpy(words, self->error, sizeof words);
+    self->sink->forget(self->database);
+    int undone = self->sink->script(self->database, "ROLLBACK TO SAVEPOINT message");
+    if (undone == OK)
+        undone = self->sink->script(self->database, "RELEASE SAVEPOINT message");
+    if (undone)
+        return ended(self, undone == E_REFUSED || undone == E_STATE ? E_IO : undone);
+    memcpy(self->error, words, sizeof words);
+    return status;
+}
+
+int store_add_apart(struct store *self, const char *run, const struct message *m)
+{
+    int status = begin(self);
     if (status == OK)
-        status = add_rows(self, run, m);
+        status = self->sink->flush(self->database);
+    if (status == OK)
+        status = self->sink->script(self->database, "SAVEPOINT message");
+    if (status)
+        return ended(self, status == E_STATE || status == E_REFUSED ? E_IO : status);
+    status = add(self, run, m);
+    if (status == OK)
+        status = self->sink->flush(self->database);
+    if (status == OK)
+        return ended(self, self->sink->script(self->database, "RELEASE SAVEPOINT message"));
+    return status == E_REFUSED || status == E_STATE ? undo(self, status) : ended(self, status);
+}
+
+int store_refuse(struct store *self, const char *run, const struct message *m, const char *why)
+{
+    static const char sql[] =
+        "INSERT INTO refused_rows (run, stream, epoch, pos, ts_ns, type, error, message) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    char epoch[24], pos[24], ts[24], *json = malloc(JSON_FORM_MAX);
+    const struct message_kind *kind = message_kind(m->env.type);
+    const char *params[] = {run, m->env.stream, epoch, pos, ts, kind ? kind->body->name : "?", why, json};
+    if (!json || json_form(m, json, JSON_FORM_MAX) == 0) {
+        (void)snprintf(self->error, STORE_ERROR_MAX, "out of memory");
+        free(json);
+        return ended(self, E_IO);
+    }
+    (void)snprintf(epoch, sizeof epoch, "%" PRId64, (int64_t)m->env.epoch);
+    (void)snprintf(pos, sizeof pos, "%" PRId64, (int64_t)m->env.pos);
+    (void)snprintf(ts, sizeof ts, "%" PRId64, m->env.time_out);
+    int status = begin(self);
+    if (status == OK)
+        status = self->sink->execute(self->database, sql, params, sizeof params / sizeof *params, NULL);
+    free(json);
     return ended(self, status);
 }
 
@@ -141,10 +243,9 @@ int store_clear(struct store *self, const char *run)
 {
     int status = delete_from(self, run, NULL, 0);
     if (status == OK)
-        status =
-            self->sink->execute(self->database, "DELETE FROM stored_positions WHERE run = $1", &run, 1, NULL);
+        status = delete_rows(self, "stored_positions", run, NULL, NULL);
     if (status == OK)
-        status = self->sink->execute(self->database, "DELETE FROM marks WHERE run = $1", &run, 1, NULL);
+        status = delete_rows(self, "marks", run, NULL, NULL);
     return ended(self, status);
 }
 

@@ -1,8 +1,9 @@
-/* Where the recorder's rows go: SQLite or Postgres behind one table of functions, with the same tables and the
- * same meaning. Table and column names follow from the dictionary: table NAME for message NAME (plural: see
- * store_schema.c), keyed (run, stream, epoch, pos); lists have a table of their own, TABLE_LIST, keyed with the
- * index of the item as well. Money, prices and quantities are exact: NUMERIC in Postgres, TEXT in SQLite.
- * Integers are BIGINT; one without a sign (a hash) stands there as the signed number of the same 64 bits.
+/* Where the recorder's rows go: SQLite or Postgres behind one table of functions, with the same tables and views and
+ * the same meaning (docs/database.md). The tables are made by the numbered migrations in migrations/, which a test
+ * holds against the dictionary: a ledger message has a table keyed (run, stream, epoch, pos), a list in it a table of
+ * its own, TABLE_LIST, keyed with the index of the item as well; market tables are keyed (run, topic, epoch, seq).
+ * Money, prices and quantities are exact: NUMERIC in Postgres, TEXT in SQLite. Integers are BIGINT; one without a sign
+ * (a hash) stands there as the signed number of the same 64 bits.
  *
  * Rows and position are one transaction: store_commit succeeds only if the position stored for (run, reader,
  * stream) is the one expected, so a second recorder fails (E_STATE) instead of doubling.
@@ -16,18 +17,26 @@ enum { STORE_ERROR_MAX = 256 };
 
 struct store;
 
-/* sink "sqlite": target is a file; "postgres": a libpq connection string. Creates the tables when absent.
- * E_IO (not reachable: try again), E_REFUSED, with words in error. */
+/* sink "sqlite": target is a file; "postgres": a libpq connection string. Applies the migrations that are due.
+ * E_IO (not reachable: try again), E_REFUSED (also a database that is newer than the program, or older than all
+ * migrations), with words in error. */
 int store_open(const char *sink, const char *target, struct store **out, char error[STORE_ERROR_MAX]);
 void store_close(struct store **self);
 
 /* Position last stored of a stream: 0, 0 when none. */
 int store_position(struct store *self, const char *run, const char *stream, uint64_t *epoch, uint64_t *pos);
 
-/* Adds the rows of one ledger message to the open transaction (begins one when there is none). A gap by `rollback`
+/* Adds the rows of one message, of a ledger or of the market, to the open transaction (begins one when there is none). A gap by `rollback`
  * in its own stream first removes the rows of that stream from gap.from_pos on: they never were. E_STATE: the row is there already;
  * E_IO, E_REFUSED: the transaction is void, as it is after every error here. */
 int store_add(struct store *self, const char *run, const struct message *m);
+
+/* The same, but a message that the database refuses leaves the transaction open without it: E_REFUSED, E_STATE with
+ * words in store_error. Slower: what was added before goes over first. After E_IO the transaction is void. */
+int store_add_apart(struct store *self, const char *run, const struct message *m);
+
+/* Keeps a message that was refused, as JSON and with the reason, in refused_rows. */
+int store_refuse(struct store *self, const char *run, const struct message *m, const char *why);
 
 /* Last best prices of an instrument, replacing the ones before: what open positions are marked to. */
 int store_mark(struct store *self, const char *run, const struct quote *quote);

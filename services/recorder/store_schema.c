@@ -1,31 +1,34 @@
-/* The dictionary as tables. Every LEDGER message has one, named in the plural below; columns are first the
- * key, then the envelope, then the body's fields by their own names. A body's field that is named like a key
+/* The dictionary as tables. Every LEDGER message has one, and those MARKET messages that are named below; columns are
+ * first the key, then the envelope, then the body's fields by their own names. A body's field that is named like a key
  * or envelope column is prefixed by the message's name ("decision_run"). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/json_form.h"
+#include "proto/topic.h"
 #include "services/recorder/store_internal.h"
 
-static const struct {
+/* A LEDGER message that is not here is kept under its name and an s. */
+static const struct named {
     const char *message, *table;
-} plurals[] = {
-    {"decision", "decisions"}, {"assign", "assignments"}, {"route", "route_states"}, {"limits", "limits"},
-    {"state", "risk_states"},  {"order", "orders"},       {"fill", "fills"},         {"basket", "baskets"},
-    {"balance", "balances"},   {"adjust", "adjustments"}, {"epoch", "epochs"},       {"gap", "gaps"},
-    {"session", "sessions"},   {"position", "positions"}, {"upstream", "upstreams"},
+    enum table_key key;
+} names[] = {
+    {"decision", "decisions", KEYED_LEDGER}, {"assign", "assignments", KEYED_LEDGER},
+    {"route", "route_states", KEYED_LEDGER}, {"limits", "limits", KEYED_LEDGER},
+    {"state", "risk_states", KEYED_LEDGER},  {"order", "order_events", KEYED_LEDGER},
+    {"adjust", "adjustments", KEYED_LEDGER}, {"inst", "instruments", KEYED_LATEST},
+    {"venue", "venue_status", KEYED_MARKET}, {"bbo", "bbo", KEYED_MARKET},
+    {"book", "books", KEYED_MARKET},
 };
 
 static const struct {
     const char *name;
-    enum column_kind kind;
     uint16_t offset;
 } envelope_columns[] = {
-    {"ts_ns", COLUMN_INT, offsetof(struct message, env.time_out)},
-    {"trace_venue_time", COLUMN_INT, offsetof(struct message, env.trace.venue_time)},
-    {"trace_recv_utc", COLUMN_INT, offsetof(struct message, env.trace.recv_utc)},
-    {"trace_recv_mono", COLUMN_INT, offsetof(struct message, env.trace.recv_mono)},
-    {"trace_boot_id", COLUMN_INT, offsetof(struct message, env.trace.boot_id)},
+    {"trace_venue_time", offsetof(struct message, env.trace.venue_time)},
+    {"trace_recv_utc", offsetof(struct message, env.trace.recv_utc)},
+    {"trace_recv_mono", offsetof(struct message, env.trace.recv_mono)},
+    {"trace_boot_id", offsetof(struct message, env.trace.boot_id)},
 };
 
 enum { KEY_RUN, KEY_STREAM, KEY_EPOCH, KEY_POS, KEY_ITEM };
@@ -33,11 +36,17 @@ enum { KEY_RUN, KEY_STREAM, KEY_EPOCH, KEY_POS, KEY_ITEM };
 static const struct {
     const char *name;
     enum column_kind kind;
-} key_columns[] = {[KEY_RUN] = {"run", COLUMN_TEXT},
-                   [KEY_STREAM] = {"stream", COLUMN_TEXT},
-                   [KEY_EPOCH] = {"epoch", COLUMN_INT},
-                   [KEY_POS] = {"pos", COLUMN_INT},
-                   [KEY_ITEM] = {"item", COLUMN_INT}};
+} key_columns[][KEY_ITEM] = {
+    [KEYED_LEDGER] = {{"run", COLUMN_TEXT},
+                      {"stream", COLUMN_TEXT},
+                      {"epoch", COLUMN_INT},
+                      {"pos", COLUMN_INT}},
+    [KEYED_MARKET] = {{"run", COLUMN_TEXT},
+                      {"topic", COLUMN_TEXT},
+                      {"epoch", COLUMN_INT},
+                      {"seq", COLUMN_INT}},
+    [KEYED_LATEST] = {{"run", COLUMN_TEXT}},
+};
 
 /* ---- making it --------------------------------------------------------------------------------------- */
 
@@ -81,7 +90,13 @@ static bool add_column(struct store_table *t, const char *prefix, const char *na
     return n < COLUMN_NAME_MAX;
 }
 
-static bool add_envelope(struct store_table *t)
+static bool add_time(struct store_table *t)
+{
+    return add_column(t, "", "ts_ns", COLUMN_INT, NULL, offsetof(struct message, env.time_out));
+}
+
+/* What a record of a ledger has travelled through. */
+static bool add_trace(struct store_table *t)
 {
     bool ok = true;
     for (size_t i = 0; i < sizeof envelope_columns / sizeof *envelope_columns; i++)
@@ -92,51 +107,79 @@ static bool add_envelope(struct store_table *t)
     return ok;
 }
 
+static bool is_key_field(const struct store_table *t, const struct field *f)
+{
+    for (uint32_t i = 0; i < t->n_keys; i++)
+        if (t->columns[i].field == f)
+            return true;
+    return false;
+}
+
 static bool add_fields(struct store_table *t, const struct record_kind *record)
 {
     char prefix[COLUMN_NAME_MAX];
     bool ok = true;
     (void)snprintf(prefix, sizeof prefix, "%s_", record->name);
     for (const struct field *f = record->fields(); f->name; f++)
-        if (f->kind != FIELD_LIST)
+        if (f->kind != FIELD_LIST && !is_key_field(t, f))
             ok = ok && add_column(t, has_column(t, f->name) ? prefix : "", f->name, kind_of(f), f, 0);
+    return ok;
+}
+
+static const struct named *name_of(const struct message_kind *kind)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].message, kind->body->name) == 0)
+            return &names[i];
+    return NULL;
+}
+
+static bool add_key(struct store_table *t)
+{
+    bool ok = true;
+    for (int i = 0; i < KEY_ITEM && key_columns[t->key][i].name; i++)
+        ok = ok && add_column(t, "", key_columns[t->key][i].name, key_columns[t->key][i].kind, NULL, 0);
+    for (int i = 0; t->key == KEYED_LATEST && i < 2; i++) {
+        const struct field *f = record_field(t->kind->body, i == 0 ? "symbol" : "venue");
+        ok = ok && f && add_column(t, "", f->name, COLUMN_TEXT, f, 0);
+    }
+    t->n_keys = t->n_columns;
     return ok;
 }
 
 static struct store_table *new_table(struct schema *self, const struct message_kind *kind)
 {
+    const struct named *named = name_of(kind);
     if (self->n_tables == TABLES_MAX)
         return NULL;
     struct store_table *t = &self->tables[self->n_tables];
-    (void)snprintf(t->name, sizeof t->name, "%ss", kind->body->name);
-    for (size_t i = 0; i < sizeof plurals / sizeof *plurals; i++)
-        if (strcmp(plurals[i].message, kind->body->name) == 0)
-            (void)snprintf(t->name, sizeof t->name, "%s", plurals[i].table);
+    (void)snprintf(t->name, sizeof t->name, named ? "%s" : "%ss", named ? named->table : kind->body->name);
     t->number = self->n_tables++;
+    t->key = named ? named->key : KEYED_LEDGER;
     t->kind = kind;
-    t->n_keys = KEY_ITEM;
-    for (int i = 0; i < KEY_ITEM; i++)
-        (void)add_column(t, "", key_columns[i].name, key_columns[i].kind, NULL, 0);
-    return t;
+    return add_key(t) ? t : NULL;
+}
+
+static bool add_list(struct schema *self, const struct message_kind *kind, const struct field *f)
+{
+    struct store_table *t = new_table(self, kind);
+    if (!t || !add_column(t, "", "item", COLUMN_INT, NULL, 0))
+        return false;
+    size_t len = strlen(t->name);
+    t->n_keys++;
+    t->list = f;
+    return snprintf(t->name + len, sizeof t->name - len, "_%s", f->name) < (int)(sizeof t->name - len) &&
+           add_time(t) && add_fields(t, f->record);
 }
 
 static bool add_tables(struct schema *self, const struct message_kind *kind)
 {
     struct store_table *own = new_table(self, kind);
-    bool ok = own && add_envelope(own) && add_fields(own, kind->body);
-    for (const struct field *f = kind->body->fields(); ok && f->name; f++) {
-        if (f->kind != FIELD_LIST)
-            continue;
-        struct store_table *t = new_table(self, kind);
-        ok = t && add_column(t, "", key_columns[KEY_ITEM].name, COLUMN_INT, NULL, 0);
-        if (!ok)
-            break;
-        size_t len = strlen(t->name);
-        t->n_keys++;
-        t->list = f;
-        ok = snprintf(t->name + len, sizeof t->name - len, "_%s", f->name) < (int)(sizeof t->name - len) &&
-             add_fields(t, f->record);
-    }
+    bool ok =
+        own && add_time(own) && (own->key != KEYED_LEDGER || add_trace(own)) && add_fields(own, kind->body);
+    for (const struct field *f = kind->body->fields(); ok && f->name; f++)
+        if (f->kind == FIELD_LIST)
+            ok = add_list(self, kind, f);
     return ok;
 }
 
@@ -145,7 +188,7 @@ struct schema *schema_new(void)
     struct schema *self = calloc(1, sizeof *self);
     bool ok = self;
     for (const struct message_kind *const *k = message_kinds(); ok && *k; k++)
-        if ((*k)->class == CLASS_LEDGER)
+        if ((*k)->class == CLASS_LEDGER || name_of(*k))
             ok = add_tables(self, *k);
     if (!ok)
         schema_destroy(&self);
@@ -235,21 +278,32 @@ static void field_cell(const struct column *c, const char *record, struct expone
     cell->kind = c->kind;
 }
 
+static void key_cells(const struct store_table *table, const char *run, const struct message *m,
+                      uint32_t item, struct row *row)
+{
+    row->cells[KEY_RUN] = text_cell(run, SIZE_MAX);
+    if (table->key == KEYED_MARKET) {
+        size_t len = topic_of(m, row->topic);
+        row->cells[KEY_STREAM] = (struct cell){.kind = COLUMN_TEXT, .text = row->topic, .len = len};
+    } else {
+        row->cells[KEY_STREAM] = text_cell(m->env.stream, sizeof m->env.stream);
+    }
+    row->cells[KEY_EPOCH] = number_cell((int64_t)m->env.epoch);
+    row->cells[KEY_POS] = number_cell((int64_t)(table->key == KEYED_MARKET ? m->env.seq : m->env.pos));
+    row->cells[KEY_ITEM] = number_cell(item);
+}
+
 void schema_row(const struct store_table *table, const char *run, const struct message *m, uint32_t item,
                 struct row *row)
 {
     const char *record = body_of(m);
     struct exponents exps = record_exponents(table->kind->body, record, (struct exponents){0, 0});
-    row->cells[KEY_RUN] = text_cell(run, SIZE_MAX);
-    row->cells[KEY_STREAM] = text_cell(m->env.stream, sizeof m->env.stream);
-    row->cells[KEY_EPOCH] = number_cell((int64_t)m->env.epoch);
-    row->cells[KEY_POS] = number_cell((int64_t)m->env.pos);
-    row->cells[KEY_ITEM] = number_cell(item);
+    key_cells(table, run, m, item, row);
     if (table->list) {
         record += table->list->offset + (size_t)item * table->list->size;
         exps = record_exponents(table->list->record, record, exps);
     }
-    for (uint32_t i = table->n_keys; i < table->n_columns; i++) {
+    for (uint32_t i = table->key == KEYED_LATEST ? 1 : table->n_keys; i < table->n_columns; i++) {
         const struct column *c = &table->columns[i];
         if (c->field)
             field_cell(c, record, exps, row->texts[i], &row->cells[i]);
@@ -260,40 +314,13 @@ void schema_row(const struct store_table *table, const char *run, const struct m
 
 /* ---- SQL --------------------------------------------------------------------------------------------- */
 
-/* Positions and marks are the recorder's own; the indexes are what the report and a trader's questions ask
- * by. */
-static const char *const sqlite_own[] = {
-    "CREATE TABLE IF NOT EXISTS stored_positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT "
-    "NULL, "
-    "epoch BIGINT NOT NULL, pos BIGINT NOT NULL, PRIMARY KEY (run, reader, stream)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS marks (run TEXT NOT NULL, symbol TEXT NOT NULL, venue TEXT NOT NULL, base "
-    "TEXT, "
-    "quote TEXT, state TEXT, bid TEXT, ask TEXT, price_time BIGINT, PRIMARY KEY (run, symbol, venue)) "
-    "WITHOUT ROWID",
-};
-
-static const char *const postgres_own[] = {
-    "CREATE TABLE IF NOT EXISTS stored_positions (run TEXT NOT NULL, reader TEXT NOT NULL, stream TEXT NOT "
-    "NULL, "
-    "epoch BIGINT NOT NULL, pos BIGINT NOT NULL, PRIMARY KEY (run, reader, stream))",
-    "CREATE TABLE IF NOT EXISTS marks (run TEXT NOT NULL, symbol TEXT NOT NULL, venue TEXT NOT NULL, base "
-    "TEXT, "
-    "quote TEXT, state TEXT, bid NUMERIC, ask NUMERIC, price_time BIGINT, PRIMARY KEY (run, symbol, venue))",
-};
-
-static const char *const indexes[] = {
-    "CREATE INDEX IF NOT EXISTS orders_client_id ON orders (run, client_id)",
-    "CREATE INDEX IF NOT EXISTS fills_client_id ON fills (run, client_id)",
-    "CREATE INDEX IF NOT EXISTS route_states_route ON route_states (run, route, pos)",
-};
-
 void schema_columns(const struct store_table *table, FILE *out)
 {
     for (uint32_t i = 0; i < table->n_columns; i++)
         (void)fprintf(out, "%s\"%s\"", i ? "," : "", table->columns[i].name);
 }
 
-static const char *type_of(enum column_kind kind, bool postgres)
+const char *schema_type(enum column_kind kind, bool postgres)
 {
     switch (kind) {
     case COLUMN_INT:
@@ -308,31 +335,54 @@ static const char *type_of(enum column_kind kind, bool postgres)
     return "TEXT";
 }
 
-static void write_table(const struct store_table *t, bool postgres, FILE *out)
+/* A field may be called what SQL calls something else. */
+static const char *quote(const char *name)
 {
-    (void)fprintf(out, "CREATE TABLE IF NOT EXISTS \"%s\" (", t->name);
-    for (uint32_t i = 0; i < t->n_columns; i++)
-        (void)fprintf(out, "\"%s\" %s NOT NULL, ", t->columns[i].name, type_of(t->columns[i].kind, postgres));
-    if (postgres && !t->list)
-        (void)fprintf(out, "ts TIMESTAMPTZ GENERATED ALWAYS AS (to_timestamp(ts_ns / 1e9)) STORED, ");
-    (void)fprintf(out, "PRIMARY KEY (");
-    for (uint32_t i = 0; i < t->n_keys; i++)
-        (void)fprintf(out, "%s%s", i ? ", " : "", t->columns[i].name);
-    (void)fprintf(out, "))%s;\n", postgres ? "" : " WITHOUT ROWID");
+    static const char *const reserved[] = {"limit", "order", "group", "user", "to", "from", "end", "default"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(reserved[i], name) == 0)
+            return "\"";
+    return "";
 }
 
-char *schema_sql(const struct schema *self, bool postgres)
+void schema_column_sql(const struct store_table *table, const struct column *c, bool postgres, FILE *out)
 {
-    char *sql = NULL;
-    size_t len;
-    FILE *out = open_memstream(&sql, &len);
-    if (!out)
-        return NULL;
-    for (uint32_t i = 0; i < self->n_tables; i++)
-        write_table(&self->tables[i], postgres, out);
-    for (size_t i = 0; i < sizeof sqlite_own / sizeof *sqlite_own; i++)
-        (void)fprintf(out, "%s;\n", postgres ? postgres_own[i] : sqlite_own[i]);
-    for (size_t i = 0; i < sizeof indexes / sizeof *indexes; i++)
-        (void)fprintf(out, "%s;\n", indexes[i]);
-    return fclose(out) == 0 ? sql : NULL;
+    static const char *const empty[] = {
+        [COLUMN_INT] = "0", [COLUMN_BOOL] = "FALSE", [COLUMN_NUMERIC] = "0", [COLUMN_TEXT] = "''"};
+    const char *q = quote(c->name), *nil = c->kind == COLUMN_NUMERIC && !postgres ? "'0'" : empty[c->kind];
+    (void)fprintf(out, "ALTER TABLE %s ADD COLUMN %s%s%s %s NOT NULL DEFAULT %s;\n", table->name, q, c->name,
+                  q, schema_type(c->kind, postgres), nil);
+}
+
+static const char *readable_time(const struct store_table *t, bool postgres)
+{
+    if (!postgres)
+        return "TEXT GENERATED ALWAYS AS (strftime('%Y-%m-%d %H:%M:%S', ts_ns / 1000000000, 'unixepoch')\n"
+               "        || printf('.%06d+00', ts_ns / 1000 % 1000000)) VIRTUAL";
+    /* What a table is partitioned by cannot be generated. */
+    return t->key == KEYED_LATEST ? "TIMESTAMPTZ GENERATED ALWAYS AS (to_timestamp(ts_ns / 1e9)) STORED"
+                                  : "TIMESTAMPTZ NOT NULL";
+}
+
+void schema_table_sql(const struct store_table *t, bool postgres, FILE *out)
+{
+    bool parted = postgres && t->key != KEYED_LATEST;
+    (void)fprintf(out, "CREATE TABLE %s (\n", t->name);
+    for (uint32_t i = 0; i < t->n_columns; i++) {
+        const char *q = quote(t->columns[i].name);
+        (void)fprintf(out, "    %s%s%s %s NOT NULL,\n", q, t->columns[i].name, q,
+                      schema_type(t->columns[i].kind, postgres));
+        if (i == t->n_keys)
+            (void)fprintf(out, "    ts %s,\n", readable_time(t, postgres));
+    }
+    (void)fprintf(out, "    PRIMARY KEY (");
+    for (uint32_t i = 0; i < t->n_keys; i++)
+        (void)fprintf(out, "%s%s", i ? ", " : "", t->columns[i].name);
+    (void)fprintf(out, "%s)\n)%s;\n", parted ? ", ts" : "",
+                  parted     ? " PARTITION BY RANGE (ts)"
+                  : postgres ? ""
+                             : " WITHOUT ROWID");
+    if (parted)
+        (void)fprintf(out, "CREATE INDEX %s_ts ON %s USING brin (ts);\n", t->name, t->name);
+    (void)fputc('\n', out);
 }

@@ -31,8 +31,9 @@ static int said(struct sqlite *self, int code)
     }
 }
 
-static int run(struct sqlite *self, const char *sql)
+static int run(void *database, const char *sql)
 {
+    struct sqlite *self = database;
     int code = sqlite3_exec(self->db, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? OK : said(self, code);
 }
@@ -44,18 +45,6 @@ static void sqlite_close(void *database)
         (void)sqlite3_finalize(self->inserts[i]);
     (void)sqlite3_close_v2(self->db);
     free(self);
-}
-
-static int create(struct sqlite *self)
-{
-    char *sql = schema_sql(self->schema, false);
-    if (!sql) {
-        (void)snprintf(self->error, STORE_ERROR_MAX, "out of memory");
-        return E_REFUSED;
-    }
-    int status = run(self, sql);
-    free(sql);
-    return status;
 }
 
 static int sqlite_open(const char *target, const struct schema *schema, char *error, void **out)
@@ -72,8 +61,6 @@ static int sqlite_open(const char *target, const struct schema *schema, char *er
         (void)sqlite3_busy_timeout(self->db, BUSY_MS);
     if (status == OK)
         status = run(self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
-    if (status == OK)
-        status = create(self);
     if (status)
         sqlite_close(self);
     else
@@ -104,6 +91,11 @@ static int sqlite_flush(void *database)
 {
     (void)database;
     return OK;
+}
+
+static void sqlite_forget(void *database)
+{
+    (void)database;
 }
 
 static int prepare_insert(struct sqlite *self, const struct store_table *table)
@@ -216,13 +208,18 @@ static int sqlite_query(void *database, const char *sql, const char *const *para
 }
 
 const struct sink sqlite_sink = {
+    .name = "sqlite",
+    .count_tables_sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+    .migration_lock_sql = "", /* BEGIN IMMEDIATE is one */
     .open = sqlite_open,
     .close = sqlite_close,
     .begin = sqlite_begin,
     .add = sqlite_add,
     .flush = sqlite_flush,
+    .script = run,
     .execute = sqlite_execute,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .forget = sqlite_forget,
     .query = sqlite_query,
 };

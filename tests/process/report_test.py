@@ -49,7 +49,7 @@ def the_sums_are_those_of_the_database():
         check_equal(sum(Decimal(r["net_pnl"]) for r in told["routes"]), cash + value - fees, "net of all routes")
         check_equal(sum(Decimal(v["net_pnl"]) for v in told["venues"]), cash + value - fees, "net of all venues")
         check_equal(told["fills"], query(run, "SELECT COUNT(*) FROM fills")[0][0], "fills")
-        check_equal(sum(told["orders"].values()), query(run, "SELECT COUNT(DISTINCT client_id) FROM orders")[0][0], "orders")
+        check_equal(sum(told["orders"].values()), query(run, "SELECT COUNT(DISTINCT client_id) FROM order_events")[0][0], "orders")
         check_equal(told["decisions"], query(run, 'SELECT SUM("count") FROM decisions')[0][0], "decisions")
         check(told["round_trips"] > 0 and told["evaluations"] > 0, "there were round trips and evaluations")
 

@@ -1,122 +1,9 @@
-/* The store's contract, held by SQLite and by Postgres alike. Postgres is tested where SLUICE_TEST_POSTGRES
- * says how to reach one (a libpq connection string); each test makes and drops a schema of its own there. */
-#include <check.h>
-#include <inttypes.h>
-#include <libpq-fe.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "lib/base/text.h"
+/* The store's contract, held by SQLite and by Postgres alike. */
 #include "proto/json_form.h"
 #include "proto/samples.h"
-#include "services/recorder/store_internal.h"
+#include "tests/unit/store_fixture.h"
 
-#define RUN "20260101-000000-test"
-
-static char target[512], schema_name[64];
-static const char *sink;
-static struct store *store;
-static struct message *m; /* on the heap: ASan sees what reads past it */
-
-/* ---- the two databases ------------------------------------------------------------------------------- */
-
-static struct store *open_store(void)
-{
-    char error[STORE_ERROR_MAX];
-    struct store *opened;
-    ck_assert_msg(store_open(sink, target, &opened, error) == OK, "%s", error);
-    return opened;
-}
-
-static int ignore_row(void *ctx, int columns, const char *const *names, const char *const *values)
-{
-    (void)ctx, (void)columns, (void)names, (void)values;
-    return OK;
-}
-
-static void setup_sqlite(void)
-{
-    sink = "sqlite";
-    strcpy(target, "/tmp/store_test_XXXXXX");
-    int fd = mkstemp(target);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    store = open_store();
-    m = malloc(sizeof *m);
-}
-
-static void teardown_sqlite(void)
-{
-    char path[600];
-    store_close(&store);
-    free(m);
-    unlink(target);
-    (void)snprintf(path, sizeof path, "%s-wal", target);
-    unlink(path);
-    (void)snprintf(path, sizeof path, "%s-shm", target);
-    unlink(path);
-}
-
-/* A schema of its own, so that tests neither see each other nor what is on the server. */
-static void setup_postgres(void)
-{
-    char sql[128];
-    const char *given = getenv("SLUICE_TEST_POSTGRES");
-    (void)snprintf(schema_name, sizeof schema_name, "sluice_test_%d", (int)getpid());
-    (void)snprintf(target, sizeof target, "%s options='-c search_path=%s'", given, schema_name);
-    (void)snprintf(sql, sizeof sql, "CREATE SCHEMA %s", schema_name);
-    PGconn *server = PQconnectdb(given);
-    ck_assert_msg(PQstatus(server) == CONNECTION_OK, "%s", PQerrorMessage(server));
-    PQclear(PQexec(server, sql));
-    PQfinish(server);
-    sink = "postgres";
-    store = open_store();
-    m = malloc(sizeof *m);
-}
-
-static void teardown_postgres(void)
-{
-    char sql[128];
-    store_close(&store);
-    free(m);
-    (void)snprintf(sql, sizeof sql, "DROP SCHEMA %s CASCADE", schema_name);
-    PGconn *server = PQconnectdb(getenv("SLUICE_TEST_POSTGRES"));
-    PQclear(PQexec(server, "SET client_min_messages = error"));
-    PQclear(PQexec(server, sql));
-    PQfinish(server);
-}
-
-/* ---- helpers of the tests ---------------------------------------------------------------------------- */
-
-static int take_number(void *ctx, int columns, const char *const *names, const char *const *values)
-{
-    (void)columns, (void)names;
-    *(int64_t *)ctx = strtoll(values[0], NULL, 10);
-    return OK;
-}
-
-static int64_t number_of(struct store *in, const char *sql)
-{
-    int64_t number = -1;
-    ck_assert_msg(store_query(in, sql, NULL, 0, take_number, &number) == OK, "%s: %s", sql, store_error(in));
-    return number;
-}
-
-static int take_text(void *ctx, int columns, const char *const *names, const char *const *values)
-{
-    (void)columns, (void)names;
-    (void)snprintf(ctx, 128, "%s", values[0] ? values[0] : "NULL");
-    return OK;
-}
-
-static void assert_text(const char *sql, const char *expected)
-{
-    char text[128] = "no row";
-    ck_assert_msg(store_query(store, sql, NULL, 0, take_text, text) == OK, "%s: %s", sql, store_error(store));
-    ck_assert_str_eq(text, expected);
-}
+/* ---- what is stored ---------------------------------------------------------------------------------- */
 
 /* A fill at a position, whose trade id tells it. */
 static const struct message *fill_at(uint64_t epoch, uint64_t pos)
@@ -442,11 +329,8 @@ START_TEST(what_cannot_be_opened_is_an_error_in_words)
 }
 END_TEST
 
-static TCase *contract(const char *name, void (*setup)(void), void (*teardown)(void))
+static void add_contract(TCase *c)
 {
-    TCase *c = tcase_create(name);
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_set_timeout(c, 60);
     tcase_add_test(c, every_message_of_a_ledger_is_read_back_equal);
     tcase_add_test(c, extremes_of_numbers_are_kept_to_the_last_digit);
     tcase_add_test(c, rows_and_position_are_seen_together_or_not_at_all);
@@ -459,24 +343,11 @@ static TCase *contract(const char *name, void (*setup)(void), void (*teardown)(v
     tcase_add_test(c, a_rolled_back_ledger_loses_its_rows_from_the_base_on);
     tcase_add_test(c, a_mark_replaces_the_one_before);
     tcase_add_test(c, a_wrong_query_is_an_error_in_words_and_the_store_goes_on);
-    return c;
 }
 
 int main(void)
 {
-    Suite *s = suite_create("store");
-    suite_add_tcase(s, contract("sqlite", setup_sqlite, teardown_sqlite));
-    if (getenv("SLUICE_TEST_POSTGRES"))
-        suite_add_tcase(s, contract("postgres", setup_postgres, teardown_postgres));
-    else
-        (void)fprintf(stderr,
-                      "store: POSTGRES IS NOT TESTED; set SLUICE_TEST_POSTGRES to a connection string\n");
     TCase *open = tcase_create("open");
     tcase_add_test(open, what_cannot_be_opened_is_an_error_in_words);
-    suite_add_tcase(s, open);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suites("store", add_contract, open);
 }
