@@ -238,17 +238,32 @@ static uint64_t score(const char *route, const char *worker)
     return h ^ (h >> 33);
 }
 
+/* 2: one of its prefixes, which commas separate, begins the route's name; 1: it has none and takes any; 0: it may not
+ * have it. */
+static int fit(const struct owner *o, const char *route)
+{
+    const char *prefix = o->pinned;
+    while (*prefix != '\0') {
+        size_t len = strcspn(prefix, ",");
+        if (len > 0 && strncmp(route, prefix, len) == 0)
+            return 2;
+        prefix += len + (prefix[len] == ',');
+    }
+    return o->pinned[0] == '\0';
+}
+
+/* Who is pinned to it comes before who takes any. */
 static int highest(const struct risk *self, const struct held_route *route)
 {
-    int found = NOBODY;
+    int found = NOBODY, best = 1;
     uint64_t most = 0;
     for (int i = 0; i < OWNERS_MAX; i++) {
         const struct owner *o = &self->owners[i];
-        if (!o->live || !o->heard || strncmp(route->name, o->pinned, strlen(o->pinned)) != 0)
-            continue;
+        int fits = o->live && o->heard ? fit(o, route->name) : 0;
         uint64_t s = score(route->name, o->name);
-        if (found == NOBODY || s > most) {
+        if (fits > best || (fits == best && (found == NOBODY || s > most))) {
             found = i;
+            best = fits;
             most = s;
         }
     }
