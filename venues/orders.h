@@ -7,11 +7,13 @@
 #include "proto/message.h"
 
 enum report_kind {
-    REPORT_ACK,      /* the venue has the order */
-    REPORT_FILL,     /* a part was executed: trade_id, price, qty, fee */
-    REPORT_DONE,     /* nothing of it is open any more (an IOC's rest is canceled): filled = total executed */
-    REPORT_REJECT,   /* refused, nothing executed: reason */
-    REPORT_NOT_FOUND /* answer to a look-up */
+    REPORT_ACK,    /* the venue has the order */
+    REPORT_FILL,   /* a part was executed: trade_id, price, qty, fee */
+    REPORT_DONE,   /* nothing of it is open any more (an IOC's rest is canceled): filled = total executed */
+    REPORT_REJECT, /* refused, nothing executed: reason */
+    REPORT_NOT_FOUND, /* answer to a look-up */
+    REPORT_LISTED /* one of the orders under a prefix of client ids, as asked for at a start: symbol, side, tif, its limit
+                         as price, what was ordered as qty, what of it is executed as filled */
 };
 
 struct order_report {
@@ -21,11 +23,14 @@ struct order_report {
     char venue_id[40];
     char trade_id[40];
     struct dec price, qty; /* of this fill */
-    struct dec filled;     /* in total, with DONE */
+    struct dec filled;     /* in total, with DONE and LISTED */
     struct dec fee;
     char fee_currency[16];
     enum liquidity liquidity;
     enum reason reason;
+    char symbol[32]; /* this and the next two: with LISTED */
+    enum side side;
+    enum time_in_force tif;
     int64_t venue_time;   /* ns UTC or market time, the venue's clock */
     int64_t sent_mono_ns; /* local monotonic time at which the order was handed over; 0 = not known */
 };

@@ -38,7 +38,7 @@ static void end(struct exec *self, struct hand_basket *b, enum basket_state stat
                 struct now now, struct outbox *out)
 {
     record_basket_state(self, b, state, reason, true, now, out);
-    record_balances(self, b, now, out);
+    record_holdings(self, b, now, out);
 }
 
 static enum reason reason_or(const struct hand_basket *b, enum reason otherwise)
@@ -61,16 +61,19 @@ static void park(struct exec *self, struct hand_basket *b, enum reason reason, s
     end(self, b, BASKET_PARKED, reason, now, out);
 }
 
-void basket_restate(struct exec *self, struct hand_basket *b, struct now now, struct outbox *out)
+bool basket_restate(struct exec *self, struct hand_basket *b, struct now now, struct outbox *out)
 {
     struct progress p;
     bool measured = progress_measure(self, b, &p) == OK;
     if (measured && dec_cmp(p.residual, b->told.residual) == 0)
-        return;
+        return false;
     if (measured && p.whole)
         end(self, b, BASKET_DONE, b->reason, now, out);
     else if (measured || b->told.state != BASKET_PARKED)
         park(self, b, measured ? b->reason : REASON_OVERFLOW, now, out);
+    else
+        return false;
+    return true;
 }
 
 /* ---- orders ------------------------------------------------------------------------------------------- */

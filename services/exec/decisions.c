@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/market/symbol.h"
 #include "services/exec/exec_internal.h"
 
 static const int64_t SAME_BOOK_NS = 250 * NS_PER_MS; /* market time */
@@ -28,7 +29,7 @@ static bool leg_fits(const struct intent_leg *leg)
     return money_of(qty, &amount) == OK && money_product(price, qty, &amount) == OK;
 }
 
-static bool is_sound(const struct decision *d)
+bool decision_is_sound(const struct decision *d)
 {
     bool sound = d->n_legs > 0 && d->n_legs <= BASKET_LEGS && !d->post_only && d->policy >= POLICY_COMPLETE &&
                  d->policy <= POLICY_PARK && d->slippage_bps.m >= 0;
@@ -40,7 +41,7 @@ static bool is_sound(const struct decision *d)
 /* Why the decision is not sent; REASON_NONE: it is. Without market time no deadline can be kept. */
 static enum reason refusal(struct exec *self, const struct decision *d, struct now now)
 {
-    if (!is_sound(d))
+    if (!decision_is_sound(d))
         return REASON_MALFORMED;
     if (self->draining)
         return REASON_STOPPING;
@@ -57,10 +58,15 @@ static enum reason refusal(struct exec *self, const struct decision *d, struct n
     return remembered_has_room(self, BASKET_LEGS) ? REASON_NONE : REASON_OPEN_ORDERS;
 }
 
-static struct basket_leg basket_leg_of(const struct exec *self, const struct intent_leg *leg)
+struct basket_leg basket_leg_of(const struct exec *self, const struct intent_leg *leg)
 {
-    const struct quote *q = view_at(self->view, (uint32_t)view_find(self->view, leg->symbol, leg->venue));
-    struct basket_leg out = {.kind = q->inst.kind,
+    int index = view_find(self->view, leg->symbol, leg->venue);
+    struct inst inst = {.kind = KIND_SPOT};
+    if (index >= 0 && view_at(self->view, (uint32_t)index)->inst.symbol[0] != '\0')
+        inst = view_at(self->view, (uint32_t)index)->inst;
+    else /* adopted before the market was seen: the symbol itself tells */
+        (void)symbol_read(leg->symbol, &inst);
+    struct basket_leg out = {.kind = inst.kind,
                              .side = leg->side,
                              .price_exp = leg->price_exp,
                              .qty_exp = leg->qty_exp,
@@ -69,8 +75,8 @@ static struct basket_leg basket_leg_of(const struct exec *self, const struct int
                              .book_price = leg->book_price > 0 ? leg->book_price : leg->price};
     text_set(out.symbol, sizeof out.symbol, leg->symbol);
     text_set(out.venue, sizeof out.venue, leg->venue);
-    text_set(out.base, sizeof out.base, q->inst.base);
-    text_set(out.quote, sizeof out.quote, q->inst.quote);
+    text_set(out.base, sizeof out.base, inst.base);
+    text_set(out.quote, sizeof out.quote, inst.quote);
     return out;
 }
 
@@ -111,7 +117,7 @@ void orders_send(struct exec *self, struct hand_basket *b, const struct order *o
         if (o)
             o->heard_ns = now.market_ns;
     }
-    if (self->live)
+    if (self->syncs)
         outbox_sync(out);
     for (uint32_t i = 0; i < n; i++)
         outbox_add(out, EFFECT_SEND, written[i], PEER_VENUE);

@@ -20,7 +20,8 @@ struct exec *exec_new(const struct exec_options *options)
     text_set(self->run, sizeof self->run, options->run);
     self->boot_id = options->boot_id;
     text_set(self->head.stream, sizeof self->head.stream, "exec");
-    self->live = strcmp(self->config->run.mode, "live") == 0;
+    self->syncs =
+        strcmp(self->config->run.mode, "live") == 0 || strcmp(self->config->journal.sync, "never") != 0;
     self->answer_ns = ANSWER_NS + self->config->paper.latency_us * NS_PER_US;
     self->portfolio = portfolio_new(INSTRUMENTS_HELD, CURRENCIES_HELD);
     self->started = table_new(CURRENCIES_HELD, 40);
@@ -47,13 +48,30 @@ static bool has_room(const struct outbox *out, uint32_t before)
     return out->n_messages - before < MESSAGES_PER_INPUT;
 }
 
-/* Asks for the orders that a restart left open, as many as this input has room for. */
-static void ask_left(struct exec *self, uint32_t before, struct now now, struct outbox *out)
+static void ask_list(struct exec *self, const struct basket_list *list, uint32_t before, struct now now,
+                     struct outbox *out)
 {
-    for (struct hand_basket *b = self->open.first; b && self->to_ask > 0; b = b->after) {
+    for (struct hand_basket *b = list->first; b && self->to_ask > 0; b = b->after) {
         for (struct hand_order *o = b->first; o && has_room(out, before); o = o->next) {
             if (o->ask && !order_is_terminal(o->told.state))
                 order_ask(self, o, now, out);
+        }
+    }
+}
+
+/* Asks for the orders that a restart left open, as many as this input has room for. */
+static void ask_left(struct exec *self, uint32_t before, struct now now, struct outbox *out)
+{
+    ask_list(self, &self->open, before, now, out);
+    ask_list(self, &self->finished, before, now, out);
+}
+
+static void mark_open(struct exec *self, const struct basket_list *list)
+{
+    for (struct hand_basket *b = list->first; b; b = b->after) {
+        for (struct hand_order *o = b->first; o && b->open > 0; o = o->next) {
+            self->to_ask += !order_is_terminal(o->told.state) && !o->ask;
+            o->ask = !order_is_terminal(o->told.state);
         }
     }
 }
@@ -74,15 +92,16 @@ void exec_start(struct exec *self, uint64_t epoch, struct now now, struct outbox
     struct ledger_head base = self->head;
     exec_apply(self, outbox_epoch(out, &self->head, epoch, self->boot_id, self->run, now));
     write_session(self, base.epoch == 0 ? SESSION_START : SESSION_RESUME, now, out);
-    for (struct hand_basket *b = self->open.first; b; b = b->after) {
-        for (struct hand_order *o = b->first; o; o = o->next) {
-            o->ask = !order_is_terminal(o->told.state);
-            self->to_ask += o->ask;
-        }
-    }
+    mark_open(self, &self->open);
+    mark_open(self, &self->finished);
     ask_left(self, before, now, out);
     for (struct hand_basket *b = self->finished.last; b && has_room(out, before); b = b->before)
-        basket_restate(self, b, now, out);
+        (void)basket_restate(self, b, now, out);
+}
+
+void exec_begin_epoch(struct exec *self, uint64_t epoch, struct now now, struct outbox *out)
+{
+    exec_apply(self, outbox_epoch(out, &self->head, epoch, self->boot_id, self->run, now));
 }
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
@@ -99,21 +118,6 @@ void exec_on_market(struct exec *self, int index, struct now now, struct outbox 
                              paper_start_balance(self->config, inst->venue, inst->base), now, out);
     record_start_balance(self, inst->venue, inst->quote,
                          paper_start_balance(self->config, inst->venue, inst->quote), now, out);
-}
-
-void exec_on_risk(struct exec *self, const struct message *m, struct now now, struct outbox *out)
-{
-    struct place at = {m->env.epoch, m->env.pos};
-    bool accepted = m->env.type == MSG_DECISION &&
-                    (m->decision.verdict == VERDICT_ACCEPT || m->decision.verdict == VERDICT_LESS);
-    if (accepted && at.epoch < self->upstream.epoch)
-        self->fenced++;
-    else if (accepted && !place_behind(at, self->mark))
-        self->skipped++;
-    else if (accepted)
-        decision_take(self, m, now, out);
-    if (place_behind(at, self->upstream))
-        self->upstream = at;
 }
 
 static void note_due(int64_t *next_ns, int64_t at_ns)
@@ -137,11 +141,25 @@ static void watch_orders(struct exec *self, struct hand_basket *b, int64_t *next
     }
 }
 
+/* Orders that were found again after their basket had ended. */
+static void watch_late(struct exec *self, uint32_t before, int64_t *next_ns, struct now now,
+                       struct outbox *out)
+{
+    for (struct hand_basket *b = self->late_open > 0 ? self->finished.first : NULL;
+         b && has_room(out, before); b = b->after) {
+        if (b->open > 0)
+            watch_orders(self, b, next_ns, now, out);
+    }
+}
+
 void exec_on_time(struct exec *self, struct now now, struct outbox *out)
 {
     uint32_t before = out->n_messages;
     int64_t next_ns = INT64_MAX;
     ask_left(self, before, now, out);
+    upstream_watch(self, now, out);
+    if (has_room(out, before))
+        adopted_settle(self, now, out);
     if (now.market_ns <= 0)
         return;
     for (struct hand_basket *b = self->open.first, *after; b && has_room(out, before); b = after) {
@@ -156,6 +174,7 @@ void exec_on_time(struct exec *self, struct now now, struct outbox *out)
         if (b->open == 0)
             note_due(&next_ns, b->same_until);
     }
+    watch_late(self, before, &next_ns, now, out);
     /* Asked for once: the caller keeps it. */
     if (next_ns != INT64_MAX && next_ns != self->armed_ns)
         outbox_timer(out, next_ns);
@@ -171,6 +190,7 @@ enum control_code exec_on_control(struct exec *self, enum control_verb verb, con
     self->draining = true;
     if (verb == VERB_STOP && !self->stopped) {
         self->stopped = true;
+        record_upstream(self, self->upstream, now, out);
         write_session(self, SESSION_STOP, now, out);
     }
     return CONTROL_DONE;
@@ -214,6 +234,10 @@ void exec_status(const struct exec *self, struct reply *reply)
     add_metric(reply, "decisions_fenced", self->fenced);
     add_metric(reply, "decisions_skipped", self->skipped);
     add_metric(reply, "baskets_forgotten", self->forgotten);
+    add_metric(reply, "orders_adopted", self->adopted);
+    add_metric(reply, "orders_reopened", self->reopened);
+    add_metric(reply, "orders_not_ours", self->strangers);
+    add_metric(reply, "risk_gaps", self->gaps);
 }
 
 void exec_upstream(const struct exec *self, uint64_t *epoch, uint64_t *pos)

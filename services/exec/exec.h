@@ -11,6 +11,7 @@
 #include "lib/market/view.h"
 #include "lib/runtime/config.h"
 #include "lib/runtime/effects.h"
+#include "lib/runtime/snapshot.h"
 #include "venues/orders.h"
 
 struct exec;
@@ -28,14 +29,33 @@ void exec_destroy(struct exec **self);
 /* One record of its own ledger, in order: rebuilds, never acts. */
 void exec_apply(struct exec *self, const struct message *record);
 
+/* The state at the last record, as messages (lib/runtime/snapshot.h); and back, each in turn, into a new core, which
+ * then applies what its ledger has behind. In it are the open baskets and the finished ones that are remembered, each with
+ * its orders and the trades booked for them, positions and balances, how far risk's ledger is taken, and figures. */
+void exec_snapshot(const struct exec *self, struct now now, snapshot_emit_fn *emit, void *ctx);
+void exec_restore(struct exec *self, const struct message *m);
+
 /* Begins a life under a new epoch: writes epoch and session; orders that were open become Unknown, to be asked for
  * (EFFECT_SEND of the order in state Unknown to PEER_VENUE is the question). */
 void exec_start(struct exec *self, uint64_t epoch, struct now now, struct outbox *out);
 
+/* One order that the venue lists (LISTED) under our prefix (exec_prefix). At a start, after exec_start and before anything
+ * of risk's ledger is read, each is to be handed in: one that our ledger has lost is adopted, never sent again. Orders of
+ * others are counted and left alone. E_FULL: there are more than can be followed; then nothing must be sent. */
+int exec_on_listed(struct exec *self, const struct order_report *listed, struct now now, struct outbox *out);
+
+/* What the client ids of all our orders begin with: the prefix to ask a venue's list for. */
+void exec_prefix(const struct exec *self, char out[36]);
+
+/* Goes on under a greater epoch in the middle of a life: a reader knew of more of our ledger than we do. */
+void exec_begin_epoch(struct exec *self, uint64_t epoch, struct now now, struct outbox *out);
+
 /* A market message touched instrument `index`: books the start balances of a new one's currencies (paper). */
 void exec_on_market(struct exec *self, int index, struct now now, struct outbox *out);
 
-/* A record of risk's ledger, each once, in order. Orders leave as EFFECT_SEND to PEER_VENUE. */
+/* A record of risk's ledger, each once, in order; or a gap in it (position 0), or a beat, of which nothing follows. Orders
+ * leave as EFFECT_SEND to PEER_VENUE. The first record of a new epoch is the durable fence: it is on disk before anything
+ * of that epoch is acted on, and from then on, in every life, decisions of an older one are refused. */
 void exec_on_risk(struct exec *self, const struct message *m, struct now now, struct outbox *out);
 
 /* A venue's report: late, repeated and unknown ones are normal input. */
@@ -51,7 +71,9 @@ enum control_code exec_on_control(struct exec *self, enum control_verb verb, con
 /* Metrics: orders, orders_open, fills, baskets, baskets_open, parked, net cash ..., risk_epoch, risk_pos applied. */
 void exec_status(const struct exec *self, struct reply *reply);
 
-/* Epoch and position of the last record of risk's ledger that was applied, for exec's beat. */
+/* Epoch and position of the last record of risk's ledger that was taken: where it is followed from after a start. In a
+ * beat it may be told once the outbox is empty, for it says that an accepted decision at or below it without a basket
+ * record was never sent. */
 void exec_upstream(const struct exec *self, uint64_t *epoch, uint64_t *pos);
 uint32_t exec_open_baskets(const struct exec *self);
 const struct ledger_head *exec_head(const struct exec *self);

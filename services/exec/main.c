@@ -22,6 +22,7 @@ struct hand {
     struct now now;                        /* of the wake-up, for reports that come back within it */
     struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
     int n_questions;
+    uint64_t upstream_epoch, upstream_pos; /* written: may be told */
     struct histogram tick_to_order;
 };
 
@@ -65,6 +66,31 @@ static int write_paper_log(void *ctx, const char *line, size_t len)
 static void recover(void *ctx, const struct message *record)
 {
     exec_apply(ctx, record);
+}
+
+static void restore(void *ctx, const struct message *m)
+{
+    exec_restore(ctx, m);
+}
+
+static void on_snapshot(struct service *s, snapshot_emit_fn *emit, void *ctx, struct now now)
+{
+    exec_snapshot(((struct hand *)s)->core, now, emit, ctx);
+}
+
+static void on_epoch(struct service *s, uint64_t epoch, struct now now)
+{
+    exec_begin_epoch(((struct hand *)s)->core, epoch, now, &s->outbox);
+}
+
+/* An order that the venue has, at a start. */
+static void on_listed(void *ctx, const struct order_report *listed)
+{
+    struct hand *hand = ctx;
+    if (!service_ready(&hand->s))
+        service_fail(&hand->s, "what the venue lists cannot be written");
+    if (exec_on_listed(hand->core, listed, hand->now, &hand->s.outbox) != OK)
+        service_fail(&hand->s, "the venue lists more lost orders than can be followed");
 }
 
 static void on_risk(void *ctx, const struct message *m, struct now now)
@@ -127,9 +153,13 @@ static void on_status(struct service *s, struct reply *reply)
 static void beat(void *ctx, struct now now)
 {
     struct service *s = ctx;
-    uint64_t epoch, pos;
-    exec_upstream(((struct hand *)s)->core, &epoch, &pos);
-    ledger_beat(s->ledger, !s->blocked, service_now(s, now).market_ns, epoch, pos, now);
+    struct hand *hand = (struct hand *)s;
+    /* What is taken but not yet written is not told: risk would take it for never sent. */
+    service_flush(s);
+    if (!s->blocked)
+        exec_upstream(hand->core, &hand->upstream_epoch, &hand->upstream_pos);
+    ledger_beat(s->ledger, !s->blocked, service_now(s, now).market_ns, hand->upstream_epoch,
+                hand->upstream_pos, now);
 }
 
 /* Returns the length of the whole lines. A last line without its newline was never answered; what else cannot
@@ -171,6 +201,16 @@ static void open_paper(struct hand *hand)
         service_fail(s, "paper.log cannot be opened");
 }
 
+/* What our ledger lost and the venue has is adopted before anything is sent. */
+static void reconcile(struct hand *hand, struct now now)
+{
+    char prefix[36];
+    exec_prefix(hand->core, prefix);
+    hand->now = now;
+    paper_list(hand->paper, prefix, on_listed, hand);
+    service_flush(&hand->s);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
@@ -181,21 +221,24 @@ int main(int argc, char **argv)
     hand->core = exec_new(&(struct exec_options){&s->config, s->view, s->run, s->boot_id});
     if (!hand->core)
         service_fail(s, "out of memory");
-    service_ledger(s, "exec", recover, NULL, hand->core);
+    service_ledger(s, "exec", recover, restore, hand->core);
     service_needed_by(s, "recorder");
     service_needed_by(s, "risk");
     open_paper(hand);
     s->devices = service_ledger_devices(s);
     s->devices.send = send_order;
+    s->snapshot = on_snapshot;
+    s->begin_epoch = on_epoch;
     s->on_market = on_market;
     s->on_time = on_time;
     s->on_control = on_control;
     s->on_status = on_status;
     struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
     exec_start(hand->core, ledger_next_epoch(s->ledger), now, &s->outbox);
-    service_flush(s);
+    reconcile(hand, now);
     service_market(s, kinds, false);
-    service_follow(s, "risk", 0, 0, on_risk);
+    exec_upstream(hand->core, &hand->upstream_epoch, &hand->upstream_pos);
+    service_follow(s, "risk", hand->upstream_epoch, hand->upstream_pos, on_risk);
     (void)loop_timer(s->loop, 250 * NS_PER_MS, beat, s);
     int code = service_run(s);
     exec_destroy(&hand->core);

@@ -1,5 +1,5 @@
 /* Fills are listed for every state: what was executed is executed, however late the word of it comes. A
- * terminal order stays terminal. */
+ * terminal order stays terminal, but for one that the venue, asked twice, did not have, and has. */
 #include "services/exec/order_states.h"
 
 #include "lib/base/status.h"
@@ -47,6 +47,7 @@ static const struct transition table[] = {
     {ORDER_CANCELED, EVENT_FILL_LAST, ORDER_FILLED},
     {ORDER_REJECTED, EVENT_FILL_PART, ORDER_CANCELED},
     {ORDER_REJECTED, EVENT_FILL_LAST, ORDER_FILLED},
+    {ORDER_REJECTED, EVENT_FOUND, ORDER_NEW},
     {ORDER_EXPIRED, EVENT_FILL_PART, ORDER_EXPIRED},
     {ORDER_EXPIRED, EVENT_FILL_LAST, ORDER_FILLED},
     {ORDER_DENIED, EVENT_FILL_PART, ORDER_CANCELED},
@@ -75,7 +76,7 @@ bool order_is_terminal(enum order_state state)
 const char *order_event_text(enum order_event event)
 {
     static const char *const texts[EVENT_COUNT] = {"ack",    "fill-part", "fill-last", "done",
-                                                   "reject", "not-found", "ask"};
+                                                   "reject", "not-found", "found",     "ask"};
     return event >= 0 && event < EVENT_COUNT ? texts[event] : "?";
 }
 

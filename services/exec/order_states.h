@@ -14,6 +14,7 @@ enum order_event {
     EVENT_DONE,      /* nothing of it is open any more */
     EVENT_REJECT,    /* refused */
     EVENT_NOT_FOUND, /* the venue, asked, does not have it */
+    EVENT_FOUND,     /* the venue has it after all, though asked it did not */
     EVENT_ASK,       /* no answer came, or a restart: the venue is asked */
     EVENT_COUNT
 };

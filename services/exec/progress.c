@@ -83,12 +83,29 @@ static int weigh(const struct hand_basket *b, struct progress *p, uint32_t last,
     return OK;
 }
 
+/* Of a basket without a route nobody knows what was meant: all that it holds is unhedged. */
+static int weigh_orphan(const struct hand_basket *b, struct progress *p)
+{
+    int64_t residual = 0;
+    p->whole = p->nothing = true;
+    for (uint32_t i = 0; i < p->n; i++) {
+        int64_t held = b->told.legs[i].side == SIDE_SELL ? -p->done[i] : p->done[i];
+        p->whole = p->nothing &= held == 0;
+        if (__builtin_add_overflow(residual, held, &residual))
+            return E_RANGE;
+    }
+    p->residual = dec_tight((struct dec){residual, (int8_t)p->exp});
+    return OK;
+}
+
 int progress_measure(const struct exec *self, const struct hand_basket *b, struct progress *p)
 {
     uint32_t last = 0, foremost = 0;
     *p = (struct progress){.exp = finest_exp(b), .n = b->told.n_legs};
     if (b->broken || p->n == 0 || read_amounts(self, b, p) != OK)
         return E_RANGE;
+    if (b->told.route[0] == '\0')
+        return weigh_orphan(b, p);
     for (uint32_t i = 1; i < p->n; i++) {
         last = behind(p, i, last) ? i : last;
         foremost = behind(p, foremost, i) ? i : foremost;

@@ -1,12 +1,10 @@
-/* Exec's ledger: writing its records, and the state that follows from them. A record that is written is
- * applied at once, by the same function that recovery uses. */
+/* Exec's ledger: writing its records. A record that is written is applied at once, by the same function that
+ * recovery uses. */
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 #include "services/exec/exec_internal.h"
-
-static const char START_CAUSE[] = "paper start balance";
 
 /* ---- client ids ---------------------------------------------------------------------------------------- */
 
@@ -23,6 +21,12 @@ static void add_number(uint64_t v, char *text, size_t *len)
         text[(*len)++] = digits[--n];
 }
 
+static char plain(char c)
+{
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return letter || c == '-' ? c : '_';
+}
+
 void client_id_write(const char *account, struct place decision, uint32_t leg, uint32_t attempt, char out[36])
 {
     char numbers[64];
@@ -32,11 +36,57 @@ void client_id_write(const char *account, struct place decision, uint32_t leg, u
     add_number(leg, numbers, &len);
     add_number(attempt, numbers, &len);
     for (const char *c = account; *c && n + len < 35; c++) {
-        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-        out[n++] = plain || *c == '-' ? *c : '_';
+        out[n++] = plain(*c);
     }
     memcpy(out + n, numbers, len);
     memset(out + n + len, 0, 36 - n - len);
+}
+
+/* Of a long account only what no id cuts off; whose an id is its whole says. */
+void exec_prefix(const struct exec *self, char out[36])
+{
+    size_t n = 0;
+    for (const char *c = self->config->run.account; *c && n < 8; c++)
+        out[n++] = plain(*c);
+    memset(out + n, 0, 36 - n);
+}
+
+/* The number behind the last '-' of the first *len characters, which are then those before it. */
+static bool take_number(const char *text, size_t *len, uint64_t *out)
+{
+    size_t from = *len;
+    while (from > 0 && text[from - 1] != '-')
+        from--;
+    if (from == 0 || from == *len)
+        return false;
+    *out = 0;
+    for (size_t i = from; i < *len; i++) {
+        char c = text[i];
+        uint64_t digit = c >= '0' && c <= '9' ? (uint64_t)(c - '0') : (uint64_t)(c - 'a') + 10;
+        if (digit > 35 || __builtin_mul_overflow(*out, 36, out) || __builtin_add_overflow(*out, digit, out))
+            return false;
+    }
+    *len = from - 1;
+    return true;
+}
+
+bool client_id_read(const char *account, const char *id, struct place *decision, uint32_t *leg,
+                    uint32_t *attempt)
+{
+    uint64_t numbers[4];
+    char same[36];
+    size_t len = strnlen(id, 36);
+    for (int i = 3; i >= 0; i--) {
+        if (!take_number(id, &len, &numbers[i]))
+            return false;
+    }
+    if (numbers[2] > UINT32_MAX || numbers[3] > UINT32_MAX)
+        return false;
+    *decision = (struct place){numbers[0], numbers[1]};
+    *leg = (uint32_t)numbers[2];
+    *attempt = (uint32_t)numbers[3];
+    client_id_write(account, *decision, *leg, *attempt, same);
+    return strcmp(same, id) == 0;
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------
@@ -152,21 +202,53 @@ static void record_balance(struct exec *self, const char *venue, const char *cur
     exec_apply(self, m);
 }
 
-void record_balances(struct exec *self, const struct hand_basket *b, struct now now, struct outbox *out)
+static void record_position(struct exec *self, const struct basket_leg *leg, struct now now,
+                            struct outbox *out)
+{
+    int index = portfolio_find(self->portfolio, leg->symbol, leg->venue);
+    if (index < 0)
+        return;
+    struct message *m = outbox_record(out, &self->head, MSG_POSITION, now);
+    m->position = *portfolio_position(self->portfolio, (uint32_t)index);
+    m->position.market_time = now.market_ns;
+    exec_apply(self, m);
+}
+
+static bool is_touched(const struct hand_basket *b, uint32_t leg)
+{
+    return b->legs[leg].fee_currency[0] != '\0';
+}
+
+static void record_positions(struct exec *self, const struct hand_basket *b, struct now now,
+                             struct outbox *out)
+{
+    for (uint32_t i = 0; i < b->told.n_legs; i++) {
+        const struct basket_leg *leg = &b->told.legs[i];
+        bool again = !is_touched(b, i);
+        for (uint32_t k = 0; k < i && !again; k++)
+            again = is_touched(b, k) && strcmp(b->told.legs[k].venue, leg->venue) == 0 &&
+                    strcmp(b->told.legs[k].symbol, leg->symbol) == 0;
+        if (!again)
+            record_position(self, leg, now, out);
+    }
+}
+
+void record_holdings(struct exec *self, const struct hand_basket *b, struct now now, struct outbox *out)
 {
     struct pair {
         const char *venue, *currency;
     } told[3 * BASKET_LEGS];
     uint32_t n = 0;
+    record_positions(self, b, now, out);
     for (uint32_t i = 0; i < b->told.n_legs; i++) {
         const struct basket_leg *leg = &b->told.legs[i];
         bool spot = leg->kind == KIND_SPOT;
         const char *touched[] = {spot ? leg->base : "", leg->quote, b->legs[i].fee_currency};
-        for (uint32_t t = 0; t < 3; t++) {
+        for (uint32_t t = 0; t < 3 && is_touched(b, i); t++) {
             bool again = touched[t][0] == '\0';
             for (uint32_t k = 0; k < n; k++)
                 again |= strcmp(told[k].venue, leg->venue) == 0 && strcmp(told[k].currency, touched[t]) == 0;
-            if (again || b->legs[i].fee_currency[0] == '\0') /* no fill touched this leg */
+            if (again)
                 continue;
             told[n++] = (struct pair){leg->venue, touched[t]};
             record_balance(self, leg->venue, touched[t], now, out);
@@ -174,192 +256,17 @@ void record_balances(struct exec *self, const struct hand_basket *b, struct now 
     }
 }
 
-/* ---- applying -------------------------------------------------------------------------------------------
- */
-
-static void apply_basket(struct exec *self, const struct message *m)
+void record_gap(struct exec *self, const struct gap *gap, struct now now, struct outbox *out)
 {
-    const struct basket *told = &m->basket;
-    struct place decision = {told->risk_epoch, told->risk_pos};
-    struct hand_basket *b = NULL;
-    if (place_behind(decision, self->mark))
-        self->mark = decision;
-    if (place_behind(decision, self->upstream))
-        self->upstream = decision;
-    self->n_baskets += told->state == BASKET_OPEN;
-    self->n_parked += told->state == BASKET_PARKED;
-    self->n_expired += told->state == BASKET_EXPIRED;
-    if (told->state == BASKET_OPEN && told->n_legs > 0) {
-        b = remembered_take_basket(self);
-        if (!b)
-            return;
-        b->told = *told;
-        b->trace = m->env.trace;
-        for (uint32_t i = 0; i < told->n_legs; i++) {
-            const struct basket_leg *leg = &told->legs[i];
-            b->broken |= money_of((struct dec){leg->qty, leg->qty_exp}, &b->legs[i].target) != OK;
-        }
-        return;
-    }
-    b = remembered_basket(self, decision);
-    if (!b)
-        return;
-    bool ends = told->terminal && !b->told.terminal;
-    uint32_t n_legs = b->told.n_legs;
-    struct basket_leg legs[BASKET_LEGS];
-    memcpy(legs, b->told.legs, sizeof legs);
-    b->told = *told;
-    b->told.n_legs = n_legs;
-    memcpy(b->told.legs, legs, sizeof legs);
-    if (ends)
-        remembered_finish(self, b);
-}
-
-static struct hand_order *new_order(struct exec *self, const struct order *told)
-{
-    struct hand_basket *b = remembered_basket(self, (struct place){told->risk_epoch, told->risk_pos});
-    struct hand_order *o =
-        b && told->leg < b->told.n_legs ? remembered_take_order(self, b, told->client_id) : NULL;
-    if (!o)
-        return NULL;
-    struct hand_leg *leg = &b->legs[told->leg];
-    leg->orders++;
-    if (told->side != b->told.legs[told->leg].side)
-        leg->unwinds++;
-    else
-        leg->completions += told->attempt > 0;
-    self->n_orders++;
-    if (!order_is_terminal(told->state)) {
-        b->open++;
-        self->n_orders_open++;
-    }
-    o->told = *told;
-    return o;
-}
-
-static void apply_order(struct exec *self, const struct message *m)
-{
-    const struct order *told = &m->order;
-    struct hand_order *o = remembered_order(self, told->client_id);
-    if (!o)
-        o = new_order(self, told);
-    if (!o)
-        return;
-    if (!order_is_terminal(o->told.state) && order_is_terminal(told->state)) {
-        o->basket->open--;
-        self->n_orders_open--;
-        self->to_ask -= o->ask;
-        o->ask = false;
-    }
-    if (told->reason != REASON_NONE)
-        o->basket->reason = told->reason;
-    o->told = *told;
-}
-
-int order_with_fill(const struct order *order, struct dec qty, struct order *out)
-{
-    int exp = qty.exp < order->qty_exp ? qty.exp : order->qty_exp;
-    int64_t added, ordered, filled;
-    if (dec_mantissa(qty, exp, ROUND_EXACT, &added) != OK ||
-        dec_mantissa((struct dec){order->qty, order->qty_exp}, exp, ROUND_EXACT, &ordered) != OK ||
-        dec_mantissa((struct dec){order->filled, order->qty_exp}, exp, ROUND_EXACT, &filled) != OK ||
-        __builtin_add_overflow(filled, added, &filled))
-        return E_RANGE;
-    *out = *order;
-    out->qty_exp = (int8_t)exp;
-    out->qty = ordered;
-    out->filled = filled;
-    return OK;
-}
-
-/* What came in, in the reporting currency; fees in another currency than the quote are not in it. */
-static void add_cash(struct exec *self, const struct fill *fill)
-{
-    money cash, fee;
-    struct dec price = {fill->price, fill->price_exp}, qty = {fill->qty, fill->qty_exp};
-    if (fill->fx.m == 0) {
-        self->no_fx++;
-        return;
-    }
-    if (money_product(price, qty, &cash) != OK)
-        return;
-    if (fill->side == SIDE_BUY)
-        cash = -cash;
-    if (strcmp(fill->fee_currency, fill->quote) == 0 && money_of(fill->fee, &fee) == OK)
-        (void)money_sub(cash, fee, &cash);
-    if (money_scale(cash, fill->fx, ROUND_HALF_EVEN, &cash) == OK)
-        (void)money_add(self->net_cash, cash, &self->net_cash);
-}
-
-static void add_progress(struct hand_order *o, const struct fill *fill)
-{
-    struct hand_leg *leg = &o->basket->legs[o->told.leg];
-    struct dec qty = {fill->qty, fill->qty_exp};
-    money amount;
-    bool with = fill->side == o->basket->told.legs[o->told.leg].side;
-    if (order_with_fill(&o->told, qty, &o->told) != OK || money_of(qty, &amount) != OK ||
-        money_add(leg->done, with ? amount : -amount, &leg->done) != OK)
-        o->basket->broken = true;
-    memcpy(leg->fee_currency, fill->fee_currency, sizeof leg->fee_currency);
-}
-
-static void apply_fill(struct exec *self, const struct message *m)
-{
-    const struct fill *fill = &m->fill;
-    (void)remembered_has_room(self, 0);
-    struct hand_order *o = remembered_order(self, fill->client_id);
-    self->n_fills++;
-    if (portfolio_fill(self->portfolio, fill) != OK) {
-        self->unbooked++;
-        if (o)
-            o->basket->broken = true;
-    }
-    add_cash(self, fill);
-    if (!o)
-        return;
-    remembered_take_trade(self, o, fill->trade_id);
-    add_progress(o, fill);
-}
-
-static void apply_adjust(struct exec *self, const struct adjust *adjust)
-{
-    char key[40];
-    if (portfolio_adjust(self->portfolio, adjust) != OK)
-        self->unbooked++;
-    if (strcmp(adjust->cause, START_CAUSE) != 0)
-        return;
-    int len = snprintf(key, sizeof key, "%.15s %.15s", adjust->venue, adjust->currency);
-    (void)table_intern(self->started, key, (size_t)len);
-}
-
-void exec_apply(struct exec *self, const struct message *record)
-{
-    self->head.epoch = record->env.epoch;
-    self->head.pos = record->env.pos;
-    switch (record->env.type) {
-    case MSG_BASKET:
-        apply_basket(self, record);
-        break;
-    case MSG_ORDER:
-        apply_order(self, record);
-        break;
-    case MSG_FILL:
-        apply_fill(self, record);
-        break;
-    case MSG_ADJUST:
-        apply_adjust(self, &record->adjust);
-        break;
-    default:
-        break; /* an epoch, a session, a balance: nothing follows from them */
-    }
+    struct message *m = outbox_record(out, &self->head, MSG_GAP, now);
+    m->gap = *gap;
+    exec_apply(self, m);
 }
 
 void record_start_balance(struct exec *self, const char *venue, const char *currency, money amount,
                           struct now now, struct outbox *out)
 {
-    char key[40];
-    int len = snprintf(key, sizeof key, "%.15s %.15s", venue, currency);
-    if (amount == 0 || table_find(self->started, key, (size_t)len) >= 0)
+    if (amount == 0 || start_is_booked(self, venue, currency))
         return;
     struct message *m = outbox_record(out, &self->head, MSG_ADJUST, now);
     text_set(m->adjust.venue, sizeof m->adjust.venue, venue);

@@ -12,7 +12,12 @@ int remembered_open(struct exec *self)
     self->orders = pool_new(ORDERS_MAX, sizeof(struct hand_order));
     self->trades = pool_new(TRADES_MAX, sizeof(struct booked_trade));
     self->hashed = calloc(ORDER_HASHES, sizeof *self->hashed);
-    return self->baskets && self->orders && self->trades && self->hashed ? OK : E_FULL;
+    self->hashed_baskets = calloc(BASKET_HASHES, sizeof *self->hashed_baskets);
+    self->found = calloc(FOUND_MAX, sizeof *self->found);
+    return self->baskets && self->orders && self->trades && self->hashed && self->hashed_baskets &&
+                   self->found
+               ? OK
+               : E_FULL;
 }
 
 void remembered_close(struct exec *self)
@@ -21,12 +26,25 @@ void remembered_close(struct exec *self)
     pool_destroy(&self->orders);
     pool_destroy(&self->trades);
     free(self->hashed);
+    free(self->hashed_baskets);
+    free(self->found);
 }
 
 static struct hand_order **bucket(const struct exec *self, const char *client_id)
 {
     uint64_t hash = fnv1a(FNV_OFFSET, client_id, strlen(client_id));
     return &self->hashed[(hash ^ hash >> 32) % ORDER_HASHES];
+}
+
+static struct hand_basket **basket_bucket(const struct exec *self, struct place decision)
+{
+    uint64_t hash = (decision.pos + decision.epoch * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
+    return &self->hashed_baskets[(hash >> 32) % BASKET_HASHES];
+}
+
+static struct place place_of(const struct hand_basket *b)
+{
+    return (struct place){b->told.risk_epoch, b->told.risk_pos};
 }
 
 static void append(struct basket_list *list, struct hand_basket *b)
@@ -58,14 +76,28 @@ static void forget_order(struct exec *self, struct hand_order *o)
     pool_give(self->orders, o);
 }
 
-static void forget_oldest(struct exec *self)
+/* The oldest finished basket of which no order is open again. */
+static struct hand_basket *oldest(const struct exec *self)
 {
     struct hand_basket *b = self->finished.first;
+    while (b && b->open > 0)
+        b = b->after;
+    return b;
+}
+
+static void forget(struct exec *self, struct hand_basket *b)
+{
     withdraw(&self->finished, b);
     for (struct hand_order *o = b->first, *next; o; o = next) {
         next = o->next;
         forget_order(self, o);
     }
+    struct hand_basket **link = basket_bucket(self, place_of(b));
+    while (*link != b)
+        link = &(*link)->same_hash;
+    *link = b->same_hash;
+    if (place_behind(place_of(b), self->last_forgotten))
+        self->last_forgotten = place_of(b);
     pool_give(self->baskets, b);
     self->forgotten++;
 }
@@ -78,31 +110,31 @@ static bool has_room(const struct exec *self, uint32_t orders)
 
 bool remembered_has_room(struct exec *self, uint32_t orders)
 {
-    while (!has_room(self, orders) && self->finished.first)
-        forget_oldest(self);
+    struct hand_basket *b;
+    while (!has_room(self, orders) && (b = oldest(self)) != NULL)
+        forget(self, b);
     return has_room(self, orders);
-}
-
-static struct hand_basket *find_in(const struct basket_list *list, struct place decision)
-{
-    for (struct hand_basket *b = list->last; b; b = b->before) {
-        if (b->told.risk_pos == decision.pos && b->told.risk_epoch == decision.epoch)
-            return b;
-    }
-    return NULL;
 }
 
 struct hand_basket *remembered_basket(struct exec *self, struct place decision)
 {
-    struct hand_basket *b = find_in(&self->open, decision);
-    return b ? b : find_in(&self->finished, decision);
+    struct hand_basket *b = *basket_bucket(self, decision);
+    while (b && (b->told.risk_pos != decision.pos || b->told.risk_epoch != decision.epoch))
+        b = b->same_hash;
+    return b;
 }
 
-struct hand_basket *remembered_take_basket(struct exec *self)
+struct hand_basket *remembered_take_basket(struct exec *self, struct place decision)
 {
     struct hand_basket *b = remembered_has_room(self, 0) ? pool_take(self->baskets) : NULL;
-    if (b)
-        append(&self->open, b);
+    if (!b)
+        return NULL;
+    struct hand_basket **head = basket_bucket(self, decision);
+    b->told.risk_epoch = decision.epoch;
+    b->told.risk_pos = decision.pos;
+    b->same_hash = *head;
+    *head = b;
+    append(&self->open, b);
     return b;
 }
 
@@ -150,6 +182,6 @@ void remembered_take_trade(struct exec *self, struct hand_order *o, const char *
     if (!t)
         return; /* room was seen to before; a basket with a pool's worth of trades is not followed further */
     text_set(t->id, sizeof t->id, trade_id);
-    t->next = o->trades;
-    o->trades = t;
+    *(o->last_trade ? &o->last_trade->next : &o->trades) = t;
+    o->last_trade = t;
 }

@@ -70,6 +70,41 @@ static void on_done(struct exec *self, struct hand_order *o, const struct order_
     settle(self, o, now, out);
 }
 
+/* What was sent may still be on its way until then. */
+static int64_t valid_until(const struct exec *self, const struct hand_order *o)
+{
+    int64_t deadline = o->basket->told.deadline;
+    return (deadline > o->sent_ns ? deadline : o->sent_ns) + self->answer_ns;
+}
+
+/* The venue does not have it: believed when it is said twice, after it can no more be on its way. Until then the
+ * order is asked for again when the time for an answer is over. */
+static void on_absent(struct exec *self, struct hand_order *o, struct now now, struct outbox *out)
+{
+    if (o->told.state != ORDER_UNKNOWN) {
+        self->ignored_events++;
+        return;
+    }
+    if (now.market_ns < valid_until(self, o) || ++o->absent < 2)
+        return;
+    /* It never came there; what was filled of it says otherwise. */
+    change(self, o, o->told.filled > 0 ? EVENT_DONE : EVENT_NOT_FOUND, REASON_VENUE_DOWN, "", now, out);
+}
+
+/* An order that was given up because the venue did not have it, and now has. */
+static void find_again(struct exec *self, struct hand_order *o, const struct order_report *report,
+                       struct now now, struct outbox *out)
+{
+    bool given_up = o->told.state == ORDER_REJECTED && o->told.reason == REASON_VENUE_DOWN;
+    bool has = report->kind == REPORT_ACK || report->kind == REPORT_FILL ||
+               (report->kind == REPORT_DONE && report->filled.m > 0);
+    o->absent = report->kind == REPORT_NOT_FOUND ? o->absent : 0;
+    if (!given_up || !has)
+        return;
+    self->reopened++;
+    change(self, o, EVENT_FOUND, REASON_NONE, report->venue_id, now, out);
+}
+
 void exec_on_report(struct exec *self, const struct order_report *report, struct now now, struct outbox *out)
 {
     (void)remembered_has_room(self, 0); /* for a trade; may forget the order */
@@ -78,7 +113,9 @@ void exec_on_report(struct exec *self, const struct order_report *report, struct
         self->unknown_reports++;
         return;
     }
+    uint64_t fills = self->n_fills;
     o->heard_ns = now.market_ns;
+    find_again(self, o, report, now, out);
     struct trace *trace = &o->basket->trace;
     if (trace->recv_mono && !trace->hop[HOP_EXEC_OUT])
         trace->hop[HOP_EXEC_OUT] = report->sent_mono_ns;
@@ -98,15 +135,16 @@ void exec_on_report(struct exec *self, const struct order_report *report, struct
                out);
         break;
     case REPORT_NOT_FOUND:
-        /* It never came there; what was filled of it says otherwise. */
-        change(self, o, o->told.state == ORDER_UNKNOWN && o->told.filled > 0 ? EVENT_DONE : EVENT_NOT_FOUND,
-               REASON_VENUE_DOWN, "", now, out);
+        on_absent(self, o, now, out);
+        break;
+    case REPORT_LISTED: /* not a word about one order: exec_on_listed */
+        self->malformed_reports++;
         break;
     }
-    if (o->basket->told.terminal)
-        basket_restate(self, o->basket, now, out);
-    else
+    if (!o->basket->told.terminal)
         basket_advance(self, o->basket, now, out);
+    else if (!basket_restate(self, o->basket, now, out) && self->n_fills > fills)
+        record_holdings(self, o->basket, now, out);
 }
 
 void order_ask(struct exec *self, struct hand_order *o, struct now now, struct outbox *out)

@@ -297,7 +297,7 @@ static void restart(void)
 START_TEST(a_basket_is_written_whole_before_its_first_order_is_sent)
 {
     struct message m = decision(5, POLICY_COMPLETE);
-    int before = n_journal;
+    int before = n_journal + 1; /* the first of a new epoch of risk: how far it is taken */
     decide(&m);
     ck_assert_int_eq(n_journal, before + 3);
     ck_assert_int_eq(journal[before].env.type, MSG_BASKET);
@@ -311,19 +311,28 @@ START_TEST(a_basket_is_written_whole_before_its_first_order_is_sent)
     }
     expect_order(0, "paper-7-5-0-0", SIDE_BUY, "1", "100.1");
     expect_order(1, "paper-7-5-1-0", SIDE_SELL, "1", "100");
-    ck_assert_int_eq(n_synced, 0);
 }
 END_TEST
 
-START_TEST(in_live_mode_it_is_on_disk_before_its_first_order_is_sent)
+/* Of the whole basket, by what journal.sync and run.mode say. */
+START_TEST(it_is_on_disk_before_its_first_order_is_sent_but_where_paper_syncs_never)
 {
-    struct message m = decision(5, POLICY_COMPLETE);
-    strcpy(config.run.mode, "live");
-    exec_destroy(&hand);
-    hand = fresh();
-    decide(&m);
-    ck_assert_int_eq(n_sent, 2);
-    ck_assert_int_eq(n_synced, n_journal);
+    static const struct {
+        const char *mode, *sync;
+        bool synced;
+    } cases[] = {{"paper", "100", true}, {"paper", "never", false}, {"live", "never", true}};
+    for (int i = 0; i < 3; i++) {
+        struct message m = decision((uint64_t)i + 5, POLICY_COMPLETE);
+        strcpy(config.run.mode, cases[i].mode);
+        strcpy(config.journal.sync, cases[i].sync);
+        restart();
+        n_synced = n_sent = 0;
+        decide(&m);
+        ck_assert_int_eq(n_sent, 2);
+        ck_assert_int_eq(n_synced, cases[i].synced ? n_journal : 0);
+        fill(0, "1");
+        fill(1, "1");
+    }
 }
 END_TEST
 
@@ -779,10 +788,99 @@ START_TEST(an_order_that_says_nothing_is_asked_for_again_and_again)
     ck_assert_int_eq(n_sent, 4);
     ck_assert_int_eq(sent[3].state, ORDER_UNKNOWN);
     ck_assert_int_eq(n_journal, before);
-    struct order_report r = report_of(REPORT_NOT_FOUND, &sent[0]);
+}
+END_TEST
+
+static void not_found(int order)
+{
+    struct order_report r = report_of(REPORT_NOT_FOUND, &sent[order]);
     report(&r);
+}
+
+START_TEST(not_found_counts_when_it_is_said_twice_after_the_order_can_no_more_be_on_its_way)
+{
+    struct message m = decision(5, POLICY_COMPLETE);
+    decide(&m);
+    fill(1, "1");
+    pass(1000);
+    not_found(0);
+    pass(999); /* the deadline is in a second, and then it may take as long as an answer may */
+    not_found(0);
+    not_found(0);
+    ck_assert_int_eq(last_of(MSG_ORDER)->order.state, ORDER_UNKNOWN);
+    pass(1);
+    not_found(0);
+    ck_assert_int_eq(last_of(MSG_ORDER)->order.state, ORDER_UNKNOWN);
+    int before = n_sent;
+    pass(1000);
+    ck_assert_int_eq(n_sent, before + 1);
+    ck_assert_int_eq(sent[before].state, ORDER_UNKNOWN);
+    not_found(0);
     ck_assert_int_eq(last_of(MSG_BASKET)->basket.state, BASKET_COMPLETING);
-    expect_order(4, "paper-7-5-0-1", SIDE_BUY, "1", "100.3");
+    expect_order(before + 1, "paper-7-5-0-1", SIDE_BUY, "1", "100.3");
+}
+END_TEST
+
+/* Both orders of a basket are given up: the venue does not have them. */
+static void give_up(void)
+{
+    struct message m = decision(5, POLICY_COMPLETE);
+    decide(&m);
+    pass(2000);
+    for (int times = 0; times < 2; times++) {
+        not_found(0);
+        not_found(1);
+        pass(1000);
+    }
+    expect_basket(BASKET_FLAT, REASON_VENUE_DOWN, true, "0");
+}
+
+START_TEST(an_order_that_is_found_after_all_is_open_again_and_asked_for_until_it_ends)
+{
+    give_up();
+    struct order_report r = report_of(REPORT_ACK, &sent[1]);
+    report(&r);
+    ck_assert_int_eq(last_of(MSG_ORDER)->order.state, ORDER_NEW);
+    ck_assert_int_eq(figure(hand, "orders_reopened"), 1);
+    ck_assert_int_eq(figure(hand, "orders_open"), 1);
+    int before = n_sent;
+    pass(1000);
+    ck_assert_int_eq(n_sent, before + 1);
+    ck_assert_str_eq(sent[before].client_id, sent[1].client_id);
+    restart();
+    ck_assert_int_eq(n_sent, before + 2);
+    fill(1, "0.5");
+    expect_basket(BASKET_PARKED, REASON_VENUE_DOWN, true, "-0.5");
+    ck_assert_int_eq(figure(hand, "orders_open"), 1);
+    done(1, "0.5");
+    ck_assert_int_eq(figure(hand, "orders_open"), 0);
+    ck_assert_int_eq(last_of(MSG_ORDER)->order.state, ORDER_CANCELED);
+}
+END_TEST
+
+START_TEST(a_fill_of_an_order_that_was_given_up_opens_it_again)
+{
+    give_up();
+    fill(0, "0.25");
+    ck_assert_int_eq(last_of(MSG_POSITION)->position.market_time, now.market_ns);
+    ck_assert_int_eq(figure(hand, "orders_reopened"), 1);
+    ck_assert_int_eq(figure(hand, "orders_open"), 1);
+    expect_basket(BASKET_PARKED, REASON_VENUE_DOWN, true, "0.25");
+    fill(0, "0.75");
+    ck_assert_int_eq(figure(hand, "orders_open"), 0);
+    expect_basket(BASKET_PARKED, REASON_VENUE_DOWN, true, "1");
+}
+END_TEST
+
+START_TEST(what_a_venue_refused_stays_refused)
+{
+    struct message m = decision(5, POLICY_COMPLETE);
+    decide(&m);
+    reject(0, REASON_NO_BALANCE);
+    struct order_report r = report_of(REPORT_ACK, &sent[0]);
+    report(&r);
+    ck_assert_int_eq(figure(hand, "orders_reopened"), 0);
+    ck_assert_int_eq(figure(hand, "ignored_events"), 1);
 }
 END_TEST
 
@@ -923,7 +1021,7 @@ int main(void)
     tcase_set_timeout(promises, 60);
     tcase_add_checked_fixture(promises, begin, end);
     tcase_add_test(promises, a_basket_is_written_whole_before_its_first_order_is_sent);
-    tcase_add_test(promises, in_live_mode_it_is_on_disk_before_its_first_order_is_sent);
+    tcase_add_test(promises, it_is_on_disk_before_its_first_order_is_sent_but_where_paper_syncs_never);
     tcase_add_test(promises, both_legs_filled_is_done);
     tcase_add_test(promises, after_a_basket_the_balances_it_touched_are_told);
     tcase_add_test(promises, the_leg_behind_is_completed_within_the_budget);
@@ -950,6 +1048,11 @@ int main(void)
     tcase_add_test(promises, an_order_is_not_over_before_all_its_fills_are_there);
     tcase_add_test(promises, an_order_that_says_nothing_is_asked_for_again_and_again);
     tcase_add_test(promises, not_found_means_nothing_unless_it_was_asked);
+    tcase_add_test(promises,
+                   not_found_counts_when_it_is_said_twice_after_the_order_can_no_more_be_on_its_way);
+    tcase_add_test(promises, an_order_that_is_found_after_all_is_open_again_and_asked_for_until_it_ends);
+    tcase_add_test(promises, a_fill_of_an_order_that_was_given_up_opens_it_again);
+    tcase_add_test(promises, what_a_venue_refused_stays_refused);
     tcase_add_test(promises, a_late_fill_is_booked_and_what_it_leaves_is_parked);
     tcase_add_test(promises, more_than_was_ordered_is_booked_and_unwound);
     tcase_add_test(promises, a_life_begins_with_its_epoch_and_asks_for_what_was_open);

@@ -164,6 +164,24 @@ void paper_look_up(struct paper *self, const char *venue, const char *client_id,
     order->queued = held;
 }
 
+void paper_list(const struct paper *self, const char *prefix, paper_report_fn *report, void *ctx)
+{
+    for (uint32_t i = 0; i < self->capacity; i++) {
+        const struct paper_order *order = &self->orders[(self->next + i) % self->capacity];
+        if (!order->used || order->unlogged || strncmp(order->client_id, prefix, strlen(prefix)) != 0)
+            continue;
+        struct order_report told = report_of(order, REPORT_LISTED);
+        text_set(told.symbol, sizeof told.symbol, order->symbol);
+        told.side = order->side;
+        told.tif = order->tif;
+        told.price = order->limit;
+        told.qty = order->qty;
+        told.filled = order->filled;
+        told.venue_time = order->taken_ns;
+        report(ctx, &told);
+    }
+}
+
 /* ---- matching ----------------------------------------------------------------------------------------- */
 
 static int open_account(struct paper *self, const struct paper_order *order)

@@ -53,6 +53,9 @@ int64_t paper_run(struct paper *self, struct now now, paper_report_fn *report, v
 void paper_look_up(struct paper *self, const char *venue, const char *client_id, paper_report_fn *report,
                    void *ctx);
 
+/* Tells (LISTED) each order it remembers whose client id begins with `prefix`. */
+void paper_list(const struct paper *self, const char *prefix, paper_report_fn *report, void *ctx);
+
 /* Market time of the next due order; INT64_MAX when none waits. */
 int64_t paper_next_ns(const struct paper *self);
 
