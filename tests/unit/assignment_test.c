@@ -184,6 +184,30 @@ START_TEST(a_pinned_worker_gets_only_routes_that_start_with_its_prefix)
 }
 END_TEST
 
+START_TEST(a_route_goes_to_those_pinned_to_it_and_to_the_others_only_when_they_are_gone)
+{
+    const char *pinned_to = "C000-USDT@alfa~C000-USDT@beta";
+    end();
+    begin_bare();
+    hello_as("w1", 1, "", false);
+    hello_as("w2", 2, "X,C000,BTC-", false);
+    hello_as("w3", 3, "C0001", false);
+    list_many(1);
+    list("BTC-USDT", "alfa", "BTC", "USDT");
+    list("BTC-USDT", "beta", "BTC", "USDT");
+    list("ETH-USDT", "alfa", "ETH", "USDT");
+    list("ETH-USDT", "beta", "ETH", "USDT");
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w2");
+    ck_assert_str_eq(assignment_of(pinned_to)->assign.worker, "w2");
+    ck_assert_str_eq(assignment_of("ETH-USDT@alfa~ETH-USDT@beta")->assign.worker, "w1");
+    hello_as("w2", 2, "X,C000,BTC-", true);
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
+    ck_assert_str_eq(assignment_of(pinned_to)->assign.worker, "w1");
+    hello_as("w1", 1, "", true);
+    ck_assert_str_eq(assignment_of(pinned_to)->assign.worker, "");
+}
+END_TEST
+
 START_TEST(a_silent_worker_loses_its_routes_with_its_lease)
 {
     pass_ms(2000);
@@ -434,6 +458,7 @@ int main(void)
     tcase_add_test(c, a_route_waits_for_a_worker);
     tcase_add_test(c, a_worker_that_comes_takes_a_share_and_one_that_goes_gives_only_its_own);
     tcase_add_test(c, a_pinned_worker_gets_only_routes_that_start_with_its_prefix);
+    tcase_add_test(c, a_route_goes_to_those_pinned_to_it_and_to_the_others_only_when_they_are_gone);
     tcase_add_test(c, a_silent_worker_loses_its_routes_with_its_lease);
     tcase_add_test(c, only_local_time_runs_a_lease_out);
     tcase_add_test(c, a_new_incarnation_gets_all_its_routes_under_new_epochs);
