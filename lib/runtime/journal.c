@@ -242,6 +242,11 @@ uint64_t journal_bytes(const struct journal *self)
     return self->older_bytes + (self->n_segments > 0 ? (uint64_t)self->end : 0);
 }
 
+uint64_t journal_newest(const struct journal *self)
+{
+    return self->n_segments > 0 ? self->segments[self->n_segments - 1].first_pos : 0;
+}
+
 bool journal_oldest(const struct journal *self, size_t i, struct journal_segment *out)
 {
     if (i + 1 >= self->n_segments)

@@ -72,6 +72,9 @@ struct journal_segment {
     int64_t changed_ns; /* when it was last written to, UTC; -1 = not known */
 };
 
+uint64_t
+journal_newest(const struct journal *self); /* first position of the newest segment; 0 = there is none */
+
 /* The i-th oldest segment; false: there is none, or it is the newest, which always stays. */
 bool journal_oldest(const struct journal *self, size_t i, struct journal_segment *out);
 

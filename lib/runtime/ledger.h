@@ -33,8 +33,7 @@ void ledger_close(struct ledger **self);
 uint64_t ledger_next_epoch(const struct ledger *self);
 
 /* A reader who must have stored a segment (told by MSG_STORED under this name) before it may go. At most
- * LEDGER_NEEDED_MAX. */
-enum { LEDGER_NEEDED_MAX = 4 };
+ * four. */
 void ledger_needed_by(struct ledger *self, const char *reader);
 
 /* As many records were written since the last snapshot as the config says. */
@@ -44,8 +43,13 @@ bool ledger_snapshot_stale(const struct ledger *self); /* any record was written
 /* Writes one: `fill` emits the core's messages. What it covers is synced first (but for sync never), so that a snapshot
  * is never of what may yet be lost. No effect may be under way. On failure, with words, there is none, and the next
  * becomes due as if there were. */
-int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx), void *ctx,
-                    char error[LEDGER_ERROR_MAX]);
+int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
+                    void *ctx, char error[LEDGER_ERROR_MAX]);
+
+/* Frees segments that nobody needs, as journal.keep_mb, keep_hours and hold_mb say: below the older kept snapshot, and
+ * stored by every reader of ledger_needed_by. Looks when a segment was begun, and every LEDGER_RETAIN_NS. */
+#define LEDGER_RETAIN_NS (5 * NS_PER_SEC)
+void ledger_retain(struct ledger *self, struct now now);
 
 /* How far the older of the two kept snapshots includes the other ledger: that much of it this service does not need any
  * more. false: there are not two, or it includes nothing. */
@@ -65,13 +69,15 @@ int ledger_publish(void *ledger, struct message *m);
 void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t upstream_epoch,
                  uint64_t upstream_pos, struct now now);
 
-/* Answers replay requests and takes `stored`; a drain_fn. */
+/* Takes replay requests and `stored`, and gives one waiting request a turn of bounded length; a drain_fn, to be the last
+ * source of the loop, which comes back at once while requests wait. */
 int ledger_serve(void *ledger, struct now now, int bound);
 void *ledger_replay_socket(struct ledger *self);
 
 uint64_t ledger_stored_pos(const struct ledger *self); /* that the recorder reported */
 uint64_t ledger_head_pos(const struct ledger *self);   /* written */
 const char *ledger_error(const struct ledger *self);
+bool ledger_doubtful(const struct ledger *self); /* journal_doubtful: the process must end */
 void ledger_status(const struct ledger *self, struct reply *reply);
 
 /* ---- the reader -------------------------------------------------------------------------------------- */
@@ -90,7 +96,7 @@ int ledger_reader_open_at(const char *name, void *zmq, const char *live_endpoint
                           struct ledger_reader **out, char error[LEDGER_ERROR_MAX]);
 /* The present state instead of the history: `apply` first gets the ledger messages of the owner's last snapshot as they
  * are (those of an answer that broke off may come twice), then MSG_SNAPSHOT with its place, then each record behind it
- * as always. An owner without a snapshot: each record from the beginning. */
+ * as always. An owner without a snapshot: each record from the beginning. May be called again, to begin anew. */
 void ledger_reader_from_state(struct ledger_reader *self);
 void ledger_reader_close(struct ledger_reader **self);
 

@@ -1,157 +1,131 @@
-/* What an owner answers to its readers. */
-#include <inttypes.h>
-#include <stdio.h>
+#include "lib/runtime/ledger_answers.h"
+
 #include <string.h>
 
-#include "lib/runtime/ledger_owner.h"
-#include "lib/runtime/log.h"
-
-enum { CREDIT_MAX = 4096, IDENTITY_MAX = 256 };
-
-static bool send_to(struct ledger *self, const void *identity, size_t identity_len, const void *bytes,
-                    size_t len)
+static struct waiting *place_for(struct answers *a, const void *identity, size_t identity_len)
 {
-    return socket_send(self->replay, identity, identity_len, true) == OK &&
-           socket_send(self->replay, bytes, len, false) == OK;
-}
-
-/* Sends up to `credit` records from `next`; records that are written but not published yet are included. */
-static uint32_t send_range(struct ledger *self, const void *identity, size_t identity_len, uint64_t next,
-                           uint32_t credit)
-{
-    char error[JOURNAL_ERROR_MAX];
-    struct journal_record record;
-    uint32_t sent = 0;
-    int got = 0;
-    if (self->serving && self->serving_next != next)
-        journal_reader_close(&self->serving);
-    if (!self->serving && journal_reader_open(self->dir, next, &self->serving, error) != OK) {
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next, error);
-        return 0;
+    struct waiting *room = NULL;
+    for (int i = 0; i < ANSWERS_MAX; i++) {
+        struct waiting *w = &a->waiting[i];
+        if (w->identity_len == identity_len && memcmp(w->identity, identity, identity_len) == 0)
+            return w;
+        if (w->identity_len == 0 && !room)
+            room = w;
     }
-    while (sent < credit && (got = journal_reader_next(self->serving, &record)) == 1 &&
-           send_to(self, identity, identity_len, record.payload, record.len))
-        sent++;
-    if (got < 0)
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, next + sent,
-                 journal_reader_error(self->serving));
-    /* After an error, or a record that it read but could not send, it does not stand where the next answer
-     * begins. */
-    if (got < 0 || (got == 1 && sent < credit))
-        journal_reader_close(&self->serving);
-    self->serving_next = next + sent;
-    self->replayed += sent;
-    return sent;
+    return room;
 }
 
-/* No reader can hold what was never said: the journal is not the one that it followed. What is said from here
- * on in this epoch it may take for what it has. */
-static void note_ahead(struct ledger *self, const struct replay *ask, uint64_t head)
+/* No reader can hold what was never said: the journal is not the one that it followed. What is said from here on in
+ * this epoch it may take for what it has. */
+static bool knows_more(const struct replay *ask, const struct ledger_figures *f)
 {
-    bool ahead = ask->epoch > self->epoch || (ask->epoch == self->epoch && ask->next_pos > head + 1);
-    if (!ahead || ask->epoch <= self->reported_epoch || ask->epoch >= UINT64_MAX - 1)
-        return;
-    self->reported_epoch = ask->epoch;
-    log_line(LOG_ERROR, "reader-ahead",
-             "ledger=%s epoch=%" PRIu64 " head=%" PRIu64 " reader_epoch=%" PRIu64 " reader_next=%" PRIu64
-             " what=\"this journal ends before what a reader holds: it was lost, cut or replaced\"",
-             self->name, self->epoch, head, ask->epoch, ask->next_pos);
+    return ask->epoch > f->epoch || (ask->epoch == f->epoch && ask->next_pos > f->head_pos + 1);
 }
 
-struct answering {
-    struct ledger *ledger;
-    const void *identity;
-    size_t identity_len;
-    uint32_t sent;
-    bool failed;
-};
-
-static void send_state(void *ctx, const struct message *m)
+bool answers_ask(struct answers *a, const void *identity, size_t identity_len, const struct replay *ask,
+                 const struct ledger_figures *f)
 {
-    struct answering *a = ctx;
-    const struct message_kind *kind = message_kind(m->env.type);
-    if (a->failed || !kind || kind->class != CLASS_LEDGER)
-        return;
-    const size_t len = codec_encode(m, a->ledger->bytes, sizeof a->ledger->bytes);
-    a->failed = !send_to(a->ledger, a->identity, a->identity_len, a->ledger->bytes, len);
-    a->sent += !a->failed;
+    struct waiting *w =
+        identity_len > 0 && identity_len <= ANSWERS_IDENTITY ? place_for(a, identity, identity_len) : NULL;
+    if (w) {
+        memcpy(w->identity, identity, identity_len);
+        w->identity_len = identity_len;
+        w->snapshot = ask->snapshot;
+        w->next = ask->next_pos;
+        w->left = ask->credit < ANSWERS_CREDIT ? ask->credit : ANSWERS_CREDIT;
+        w->sent = 0;
+    }
+    /* No epoch is above the last one: who reports that is not to be believed. */
+    if (ask->snapshot || ask->epoch >= UINT64_MAX - 1 || ask->epoch <= a->reported_epoch ||
+        !knows_more(ask, f))
+        return false;
+    a->reported_epoch = ask->epoch;
+    return true;
 }
 
-/* The state as of the last snapshot, for who wants no history. False: it could not be sent, and is not to be ended. */
-static bool send_snapshot(struct ledger *self, const void *identity, size_t identity_len,
-                          struct replayed *out)
+/* What a reader stored of an earlier life counts as far as that life can be ours: to our base. Where that life ended
+ * before, the epoch of what stands there tells (retention_look). */
+void answers_stored(struct answers *a, const struct stored *stored, const struct ledger_figures *f)
 {
-    struct answering a = {.ledger = self, .identity = identity, .identity_len = identity_len};
-    char note[SNAPSHOT_ERROR_MAX];
-    const int status = snapshot_load(self->dir, journal_head_pos(self->journal), send_state, &a,
-                                     &out->snapshot_epoch, &out->snapshot_pos, note);
-    if (status != OK && status != E_ABSENT)
-        log_line(LOG_ERROR, "replay", "ledger=%s error=\"the snapshot cannot be read\" note=\"%s\"",
-                 self->name, note);
-    out->snapshot = true;
-    out->sent = a.sent;
-    return !a.failed && (status == OK || status == E_ABSENT);
+    const uint64_t ours = stored->epoch == f->epoch  ? f->head_pos
+                          : stored->epoch < f->epoch ? f->base_pos
+                                                     : 0;
+    const uint64_t pos = stored->pos < ours ? stored->pos : ours;
+    for (int i = 0; i < a->n_needed && pos > 0; i++) {
+        struct stored_place *had = &a->stored[i];
+        const bool on = stored->epoch > had->epoch || (stored->epoch == had->epoch && pos > had->pos);
+        if (strcmp(a->needed[i], stored->reader) == 0 && on)
+            *had = (struct stored_place){stored->epoch, pos};
+    }
+    if (strcmp(stored->reader, "recorder") == 0 && pos > a->recorder_pos)
+        a->recorder_pos = pos;
 }
 
-static void answer(struct ledger *self, const void *identity, size_t identity_len, const struct replay *ask,
-                   struct now now)
+uint64_t answers_epoch_due(const struct answers *a, const struct ledger_figures *f)
 {
-    uint64_t head = journal_head_pos(self->journal);
-    if (!ask->snapshot)
-        note_ahead(self, ask, head);
-    uint64_t first = journal_first_pos(self->journal);
-    uint64_t next = ask->next_pos < first ? first : ask->next_pos;
-    uint32_t credit = ask->credit < CREDIT_MAX ? ask->credit : CREDIT_MAX;
-    struct message m;
-    message_init(&m, MSG_REPLAYED);
-    memcpy(m.env.stream, self->name, sizeof m.env.stream);
-    m.env.epoch = self->epoch;
-    m.env.time_out = now.utc_ns;
-    if (ask->snapshot && !send_snapshot(self, identity, identity_len, &m.replayed))
-        return;
-    if (!ask->snapshot && head > 0 && next > 0 && next <= head)
-        m.replayed.sent = send_range(self, identity, identity_len, next, credit);
-    m.replayed.epoch = self->epoch;
-    m.replayed.base_pos = self->base_pos;
-    m.replayed.first_pos = first;
-    m.replayed.head_pos = head;
-    m.replayed.synced_pos = journal_synced_pos(self->journal);
-    size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
-    (void)send_to(self, identity, identity_len, self->bytes, len);
+    return a->reported_epoch > 0 && a->reported_epoch >= f->epoch ? a->reported_epoch + 1 : 0;
 }
 
-/* What a reader stored of an earlier life counts as far as that life is ours: to our base. */
-static void take_stored(struct ledger *self, const struct stored *stored)
+bool answers_waiting(const struct answers *a)
 {
-    uint64_t ours = stored->epoch == self->epoch  ? journal_head_pos(self->journal)
-                    : stored->epoch < self->epoch ? self->base_pos
-                                                  : 0;
-    uint64_t pos = stored->pos < ours ? stored->pos : ours;
-    for (int i = 0; i < self->n_needed; i++)
-        if (strcmp(self->needed[i].name, stored->reader) == 0 && pos > self->needed[i].pos)
-            self->needed[i].pos = pos;
-    if (strcmp(stored->reader, "recorder") == 0 && pos > self->stored_pos)
-        self->stored_pos = pos;
+    for (int i = 0; i < ANSWERS_MAX; i++)
+        if (a->waiting[i].identity_len > 0)
+            return true;
+    return false;
 }
 
-int ledger_serve(void *ledger, struct now now, int bound)
+static void set_range(const struct waiting *w, const struct ledger_figures *f, struct turn *out)
 {
-    struct ledger *self = ledger;
-    int taken = 0;
-    while (taken < bound && inbox_take(&self->inbox, self->replay) == OK) {
-        unsigned char identity[IDENTITY_MAX];
-        size_t identity_len = self->inbox.len < sizeof identity ? self->inbox.len : sizeof identity;
-        struct message m;
-        memcpy(identity, self->inbox.bytes, identity_len);
-        taken++;
-        if (!self->inbox.more || inbox_take(&self->inbox, self->replay) != OK)
+    const uint64_t next = w->next < f->first_pos ? f->first_pos : w->next;
+    const bool any = w->next > 0 && f->head_pos > 0 && next <= f->head_pos;
+    const uint64_t there = any ? f->head_pos - next + 1 : 0;
+    const uint32_t most = w->left < ANSWERS_SLICE ? w->left : ANSWERS_SLICE;
+    out->from = next;
+    out->n = there < most ? (uint32_t)there : most;
+}
+
+bool answers_turn(struct answers *a, const struct ledger_figures *f, struct turn *out)
+{
+    for (int i = 0; i < ANSWERS_MAX; i++) {
+        const int index = (a->turn + i) % ANSWERS_MAX;
+        const struct waiting *w = &a->waiting[index];
+        if (w->identity_len == 0)
             continue;
-        bool read = codec_decode(self->decoder, self->inbox.bytes, self->inbox.len, &m, &self->drops);
-        inbox_skip(&self->inbox, self->replay);
-        if (read && m.env.type == MSG_REPLAY)
-            answer(self, identity, identity_len, &m.replay, now);
-        else if (read && m.env.type == MSG_STORED)
-            take_stored(self, &m.stored);
+        *out = (struct turn){.index = index,
+                             .identity = w->identity,
+                             .identity_len = w->identity_len,
+                             .snapshot = w->snapshot};
+        if (!w->snapshot)
+            set_range(w, f, out);
+        a->turn = (index + 1) % ANSWERS_MAX;
+        return true;
     }
-    return taken;
+    return false;
+}
+
+bool answers_sent(struct answers *a, const struct turn *turn, uint32_t sent, const struct ledger_figures *f,
+                  struct replayed *out)
+{
+    struct waiting *w = &a->waiting[turn->index];
+    w->sent += sent;
+    w->left -= sent < w->left ? sent : w->left;
+    w->next = turn->from + sent;
+    const bool goes_on =
+        !turn->snapshot && sent > 0 && sent == turn->n && w->left > 0 && w->next <= f->head_pos;
+    if (goes_on)
+        return false;
+    *out = (struct replayed){.epoch = f->epoch,
+                             .base_pos = f->base_pos,
+                             .first_pos = f->first_pos,
+                             .head_pos = f->head_pos,
+                             .synced_pos = f->synced_pos,
+                             .sent = w->sent,
+                             .snapshot = turn->snapshot};
+    answers_drop(a, turn);
+    return true;
+}
+
+void answers_drop(struct answers *a, const struct turn *turn)
+{
+    a->waiting[turn->index].identity_len = 0;
 }

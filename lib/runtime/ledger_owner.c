@@ -125,6 +125,10 @@ int ledger_open(const char *name, const struct config *config, void *zmq, ledger
         status = restore_snapshot(self, restore, ctx, error);
     }
     if (status == OK)
+        self->retention = (struct retention){.keep_bytes = (uint64_t)config->journal.keep_mb << 20,
+                                             .keep_ns = config->journal.keep_hours * 3600 * NS_PER_SEC,
+                                             .hold_bytes = (uint64_t)config->journal.hold_mb << 20};
+    if (status == OK)
         status = recover(self, apply, ctx, m, error);
     if (status == OK && zmq)
         status = bind_sockets(self, zmq, error);
@@ -278,28 +282,70 @@ bool ledger_upstream_kept(const struct ledger *self, uint64_t *epoch, uint64_t *
     return self->n_places == SNAPSHOTS_KEPT && oldest->upstream_pos > 0;
 }
 
+/* ---- retention ----------------------------------------------------------------------------------------- */
+
+/* Oldest segments that are looked at in one go; what is behind them has its turn at the next look. */
+enum { LOOK_MAX = 64 };
+
+static void free_segments(struct ledger *self, const struct retention_verdict *v)
+{
+    const uint64_t first = journal_first_pos(self->journal);
+    if (v->unstored_from > 0) {
+        self->freed_unstored += v->free_pos - v->unstored_from + 1;
+        log_line(LOG_ERROR, "freed-unstored",
+                 "ledger=%s from=%" PRIu64 " to=%" PRIu64 " bytes=%" PRIu64
+                 " what=\"the journal is beyond journal.hold_mb: readers that lack these record a gap\"",
+                 self->name, v->unstored_from, v->free_pos, journal_bytes(self->journal));
+    }
+    if (journal_free_below(self->journal, v->free_pos) != OK)
+        log_line(LOG_ERROR, "free", "ledger=%s error=\"%s\"", self->name, journal_error(self->journal));
+    log_line(LOG_INFO, "freed", "ledger=%s from=%" PRIu64 " to=%" PRIu64 " bytes=%" PRIu64, self->name, first,
+             journal_first_pos(self->journal) - 1, journal_bytes(self->journal));
+}
+
+void ledger_retain(struct ledger *self, struct now now)
+{
+    struct journal_segment segments[LOOK_MAX];
+    const uint64_t newest = journal_newest(self->journal);
+    if (newest == self->looked_first && now.mono_ns - self->looked_mono_ns < LEDGER_RETAIN_NS)
+        return;
+    self->looked_first = newest;
+    self->looked_mono_ns = now.mono_ns;
+    struct retention *r = &self->retention;
+    r->snapshot_pos = self->n_places == SNAPSHOTS_KEPT ? self->places[SNAPSHOTS_KEPT - 1].pos : 0;
+    r->readers = self->answers.stored;
+    r->n_readers = self->answers.n_needed;
+    size_t n = 0;
+    uint64_t rest = journal_bytes(self->journal);
+    for (; n < LOOK_MAX && journal_oldest(self->journal, n, &segments[n]); n++)
+        rest -= segments[n].bytes;
+    const struct retention_verdict v = retention_look(r, segments, n, rest, now.utc_ns);
+    if (v.free_pos > 0)
+        free_segments(self, &v);
+}
+
 /* ---- readers ------------------------------------------------------------------------------------------- */
 
 void ledger_needed_by(struct ledger *self, const char *reader)
 {
-    if (self->n_needed < LEDGER_NEEDED_MAX)
-        (void)text_set(self->needed[self->n_needed++].name, sizeof self->needed[0].name, reader);
-}
-
-bool ledger_epoch_due(const struct ledger *self, uint64_t *epoch)
-{
-    *epoch = (self->reported_epoch > self->epoch ? self->reported_epoch : self->epoch) + 1;
-    return self->reported_epoch >= self->epoch && self->reported_epoch > 0;
+    struct answers *a = &self->answers;
+    if (a->n_needed < ANSWERS_NEEDED)
+        (void)text_set(a->needed[a->n_needed++], sizeof a->needed[0], reader);
 }
 
 uint64_t ledger_stored_pos(const struct ledger *self)
 {
-    return self->stored_pos;
+    return self->answers.recorder_pos;
 }
 
 uint64_t ledger_head_pos(const struct ledger *self)
 {
     return journal_head_pos(self->journal);
+}
+
+bool ledger_doubtful(const struct ledger *self)
+{
+    return journal_doubtful(self->journal);
 }
 
 const char *ledger_error(const struct ledger *self)
@@ -312,9 +358,12 @@ void ledger_status(const struct ledger *self, struct reply *reply)
     status_metric(reply, "ledger_epoch", (int64_t)self->epoch);
     status_metric(reply, "ledger_head_pos", (int64_t)journal_head_pos(self->journal));
     status_metric(reply, "ledger_synced_pos", (int64_t)journal_synced_pos(self->journal));
-    status_metric(reply, "ledger_stored_pos", (int64_t)self->stored_pos);
+    status_metric(reply, "ledger_stored_pos", (int64_t)self->answers.recorder_pos);
     status_metric(reply, "ledger_replayed", (int64_t)self->replayed);
     status_metric(reply, "ledger_unsent", (int64_t)self->unsent);
+    status_metric(reply, "ledger_first_pos", (int64_t)journal_first_pos(self->journal));
+    status_metric(reply, "ledger_bytes", (int64_t)journal_bytes(self->journal));
+    status_metric(reply, "freed_unstored", (int64_t)self->freed_unstored);
     status_metric(reply, "snapshots", (int64_t)self->snapshots_written);
     status_metric(reply, "snapshot_pos", (int64_t)self->covered_pos);
     status_metric(reply, "snapshot_ms", self->snapshot_ns / NS_PER_MS);

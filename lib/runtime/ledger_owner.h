@@ -3,6 +3,8 @@
 #define SLUICE_RUNTIME_LEDGER_OWNER_H
 
 #include "lib/runtime/ledger.h"
+#include "lib/runtime/ledger_answers.h"
+#include "lib/runtime/ledger_retention.h"
 
 struct ledger {
     char name[16];
@@ -16,16 +18,14 @@ struct ledger {
     struct decoder *decoder;
     struct drops drops;
     uint64_t epoch, base_pos; /* of this life */
-    uint64_t reported_epoch;  /* a reader holds more than was ever said here; its epoch. 0 = none does */
     uint64_t published, unsent, replayed;
 
-    /* who must have stored what may be freed */
-    struct needed {
-        char name[24];
-        uint64_t pos;
-    } needed[LEDGER_NEEDED_MAX];
-    int n_needed;
-    uint64_t stored_pos; /* by the recorder */
+    struct answers answers;
+
+    struct retention retention;
+    uint64_t freed_unstored; /* positions */
+    uint64_t looked_first;   /* the newest segment when retention last looked, */
+    int64_t looked_mono_ns;  /* and when that was */
 
     /* snapshots */
     bool snapshots;          /* this ledger has them */

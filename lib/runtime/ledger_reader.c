@@ -139,6 +139,7 @@ static void on_replayed(struct ledger_reader *self, struct now now)
 
 void ledger_reader_from_state(struct ledger_reader *self)
 {
+    ledger_reader_restart(self, 0, 0);
     self->state_wanted = true;
 }
 

@@ -237,6 +237,15 @@ void service_flush(struct service *s)
         log_line(LOG_WARN, "unblocked", "what=\"writing works again\"");
     s->blocked = status != OK;
     loop_hold(s->loop, s->blocked);
+    if (s->ledger && ledger_doubtful(s->ledger) && !s->doubtful) {
+        s->doubtful = s->blocked = true;
+        (void)ledger_sync(s->ledger); /* for its words */
+        log_line(LOG_ERROR, "doubtful",
+                 "error=\"%s\" what=\"what is on disk is not known: this process ends, the next one reads it "
+                 "anew\"",
+                 ledger_error(s->ledger));
+        loop_stop(s->loop);
+    }
 }
 
 bool service_ready(struct service *s)
@@ -403,5 +412,5 @@ int service_run(struct service *s)
     loop_destroy(&s->loop);
     log_close();
     failpoint_report();
-    return s->blocked ? EXIT_CODE_FAILED : 0;
+    return s->blocked || s->doubtful ? EXIT_CODE_FAILED : 0;
 }

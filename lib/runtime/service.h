@@ -70,6 +70,7 @@ struct service {
     int64_t kept_told_mono_ns;
     int64_t stop_until_mono_ns; /* 0 = not stopping */
     bool blocked;               /* effects could not be done: no input is taken */
+    bool doubtful;              /* a sync has failed: the process ends */
 };
 
 /* Zeroed memory for a service's whole state, of which struct service is the first member: one per process. */

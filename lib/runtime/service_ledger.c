@@ -144,10 +144,11 @@ void service_keep(struct service *s, struct now now)
         write_snapshot(s, now);
     else if (s->snapshot && now.mono_ns - s->kept_told_mono_ns >= KEPT_AGAIN_NS)
         tell_kept(s, now);
+    ledger_retain(s->ledger, now);
 }
 
 void service_keep_last(struct service *s, struct now now)
 {
-    if (s->ledger && s->snapshot && !s->blocked && ledger_snapshot_stale(s->ledger))
+    if (s->ledger && s->snapshot && !s->blocked && !s->doubtful && ledger_snapshot_stale(s->ledger))
         write_snapshot(s, now);
 }

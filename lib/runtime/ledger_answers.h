@@ -1,0 +1,75 @@
+/* What the owner of a ledger answers to its readers, decided without sockets or files: whose turn it is, what range the
+ * answer holds, what its end says, what readers have stored, and whether one of them knows of more than the owner does.
+ *
+ * Requests wait in a bounded queue, one of each reader: a newer one takes the place of an older. They have turns of
+ * at most ANSWERS_SLICE records, so that no reader holds up another, or the owner's own work. What finds no room is
+ * forgotten: a reader asks again.
+ */
+#ifndef SLUICE_RUNTIME_LEDGER_ANSWERS_H
+#define SLUICE_RUNTIME_LEDGER_ANSWERS_H
+
+#include <stddef.h>
+
+#include "lib/runtime/ledger_retention.h"
+#include "proto/message.h"
+
+enum { ANSWERS_MAX = 32, ANSWERS_SLICE = 256, ANSWERS_CREDIT = 4096, ANSWERS_IDENTITY = 256, ANSWERS_NEEDED = 4 };
+
+/* The ledger as it stands. */
+struct ledger_figures {
+    uint64_t epoch, base_pos; /* of this life */
+    uint64_t first_pos;       /* oldest in the journal; 0 = it is empty */
+    uint64_t head_pos;        /* last written */
+    uint64_t synced_pos;
+};
+
+struct answers {
+    struct waiting {
+        unsigned char identity[ANSWERS_IDENTITY];
+        size_t identity_len; /* 0 = free */
+        bool snapshot;
+        uint64_t next; /* record to be sent next; 0 = nothing was asked for */
+        uint32_t sent, left;
+    } waiting[ANSWERS_MAX];
+    int turn; /* whose turn comes next, at the earliest */
+
+    uint64_t reported_epoch; /* of a reader that holds more than was ever said here; 0 = none does */
+
+    char needed[ANSWERS_NEEDED][24];            /* readers that count, */
+    struct stored_place stored[ANSWERS_NEEDED]; /* and what each has told: never of more than was said */
+    int n_needed;
+    uint64_t recorder_pos; /* stored by the recorder, of our history */
+};
+
+/* A reader's request. True: it is the first to show that a reader holds more than was ever said here. */
+bool answers_ask(struct answers *a, const void *identity, size_t identity_len, const struct replay *ask,
+                 const struct ledger_figures *f);
+
+/* What a reader says it has for good. */
+void answers_stored(struct answers *a, const struct stored *stored, const struct ledger_figures *f);
+
+/* The epoch with which the owner must begin anew because a reader knows of more; 0 = it need not. */
+uint64_t answers_epoch_due(const struct answers *a, const struct ledger_figures *f);
+
+bool answers_waiting(const struct answers *a);
+
+/* A turn: what to send to whom. Of a snapshot: all of it. n may be 0: only the end is to be said. */
+struct turn {
+    int index;
+    const void *identity;
+    size_t identity_len;
+    bool snapshot;
+    uint64_t from;
+    uint32_t n;
+};
+bool answers_turn(struct answers *a, const struct ledger_figures *f, struct turn *out);
+
+/* How it went. True: the answer ends here, with `out`; its caller adds a snapshot's
+ * place. */
+bool answers_sent(struct answers *a, const struct turn *turn, uint32_t sent, const struct ledger_figures *f,
+                  struct replayed *out);
+
+/* The answer is given up without an end: its reader asks again. */
+void answers_drop(struct answers *a, const struct turn *turn);
+
+#endif
