@@ -1,0 +1,129 @@
+-- Views of a run: the same names and columns in SQLite and in Postgres. Here what is computed
+-- from prices and quantities is in binary floating point, good to about 15 digits; the tables are exact.
+
+-- Each order as it is now: its record at the highest position.
+CREATE VIEW orders AS
+SELECT o.* FROM order_events o
+WHERE pos = (SELECT MAX(pos) FROM order_events l WHERE l.run = o.run AND l.client_id = o.client_id);
+
+-- What the account holds: the last word on each instrument, where it is not zero. `value` is in the quote currency, at
+-- the middle of the last prices; NULL where there are none.
+CREATE VIEW open_positions AS
+SELECT p.run, p.venue, p.symbol, p.quote, p.qty, p.cash, p.fees, COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS mark,
+    CAST(p.qty AS REAL) * COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS value, p.ts_ns, p.ts
+FROM (SELECT run, venue, symbol, quote, qty, cash, fees, ts_ns, ts,
+        ROW_NUMBER() OVER (PARTITION BY run, venue, symbol ORDER BY pos DESC) AS nth
+    FROM positions) p
+LEFT JOIN marks m ON m.run = p.run AND m.venue = p.venue AND m.symbol = p.symbol
+WHERE p.nth = 1 AND CAST(p.qty AS REAL) <> 0;
+
+-- Profit of each route by day (UTC), in the reporting currency: of each instrument what was both bought and sold that
+-- day is `realised`, at its average prices; what is left of the day is `open`, valued at the last prices. A position
+-- carried over midnight is in `open` on both days; the sum over the days is the run's. Fills without a known rate to
+-- the reporting currency (fx = 0) are only counted; an instrument without a last price is valued at its cost, and
+-- counted in `unmarked`. Fees in a third currency are not in it.
+CREATE VIEW pnl AS
+WITH last_limits AS (
+    SELECT run, currency FROM (
+        SELECT run, currency, ROW_NUMBER() OVER (PARTITION BY run ORDER BY pos DESC) AS nth FROM limits) l
+    WHERE nth = 1
+), mids AS (
+    SELECT m.run, m.symbol, m.venue, m.base, m.quote, COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS price FROM marks m
+), rates AS (
+    SELECT run, quote, rate FROM (
+        SELECT run, quote, rate, ROW_NUMBER() OVER (PARTITION BY run, quote ORDER BY turned, symbol, venue) AS nth
+        FROM (
+            SELECT l.run, l.currency AS quote, 1.0 AS rate, 0 AS turned, '' AS symbol, '' AS venue FROM last_limits l
+            UNION ALL
+            SELECT m.run, m.base, m.price, 1, m.symbol, m.venue
+            FROM mids m JOIN last_limits l ON l.run = m.run AND l.currency = m.quote WHERE m.price > 0
+            UNION ALL
+            SELECT m.run, m.quote, 1.0 / m.price, 2, m.symbol, m.venue
+            FROM mids m JOIN last_limits l ON l.run = m.run AND l.currency = m.base WHERE m.price > 0) r) r
+    WHERE nth = 1
+), told AS (
+    SELECT run, route, substr(ts, 1, 10) AS day, venue, symbol, quote, side, CAST(qty AS REAL) AS qty,
+        CAST(price AS REAL) * CAST(qty AS REAL) * CAST(fx AS REAL) AS notional,
+        CASE fee_currency WHEN quote THEN CAST(fee AS REAL) * CAST(fx AS REAL) WHEN base THEN CAST(fee AS REAL) * CAST(price AS REAL) * CAST(fx AS REAL) ELSE 0 END AS fee,
+        CASE WHEN CAST(fx AS REAL) = 0 THEN 0 ELSE 1 END AS known
+    FROM fills
+), legs AS (
+    SELECT run, route, day, venue, symbol, quote, COUNT(*) AS fills, COUNT(*) - SUM(known) AS fills_without_fx,
+        SUM(CASE WHEN side = 'buy' THEN known * qty ELSE 0 END) AS bought,
+        SUM(CASE WHEN side = 'sell' THEN known * qty ELSE 0 END) AS sold,
+        SUM(CASE WHEN side = 'buy' THEN notional ELSE 0 END) AS paid,
+        SUM(CASE WHEN side = 'sell' THEN notional ELSE 0 END) AS received,
+        SUM(fee) AS fees
+    FROM told GROUP BY run, route, day, venue, symbol, quote
+), marked AS (
+    SELECT l.*, m.price * r.rate AS mark,
+        CASE WHEN sold > bought THEN received * bought / sold - paid
+            WHEN bought > sold THEN received - paid * sold / bought
+            ELSE received - paid END AS realised
+    FROM legs l
+    LEFT JOIN mids m ON m.run = l.run AND m.venue = l.venue AND m.symbol = l.symbol
+    LEFT JOIN rates r ON r.run = l.run AND r.quote = l.quote
+), valued AS (
+    SELECT marked.*, COALESCE(received - paid + (bought - sold) * mark, realised) AS gross FROM marked
+)
+SELECT run, route, day, SUM(fills) AS fills, SUM(fills_without_fx) AS fills_without_fx,
+    SUM(CASE WHEN mark IS NULL AND bought <> sold THEN 1 ELSE 0 END) AS unmarked,
+    ROUND(SUM(paid + received), 12) AS volume, ROUND(SUM(fees), 12) AS fees, ROUND(SUM(realised), 12) AS realised,
+    ROUND(SUM(gross - realised), 12) AS open, ROUND(SUM(gross - fees), 12) AS net
+FROM valued GROUP BY run, route, day;
+
+-- What each fill cost against the best price of the book that was decided on; negative is better than that.
+-- `slippage_quote` is the whole fill's, in the quote currency.
+CREATE VIEW slippage AS
+SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price, qty,
+    ROUND(worse / CAST(decided_price AS REAL) * 10000, 6) AS slippage_bps, ROUND(worse * CAST(qty AS REAL), 12) AS slippage_quote
+FROM (SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price,
+        qty, CASE side WHEN 'buy' THEN CAST(price AS REAL) - CAST(decided_price AS REAL) ELSE CAST(decided_price AS REAL) - CAST(price AS REAL) END AS worse
+    FROM fills WHERE CAST(decided_price AS REAL) <> 0) f;
+
+-- Where the time of a trade went: nanoseconds from one hop to the next over all first attempts, on the host's monotonic
+-- clock. A percentile is the smallest span that at least so many of them do not exceed.
+CREATE VIEW latency AS
+WITH stamps AS (
+    SELECT run, client_id, MAX(trace_recv_mono) AS tick, MAX(hop_feed_out) AS feed_out,
+        MAX(hop_strategy_in) AS strategy_in, MAX(hop_strategy_out) AS strategy_out, MAX(hop_risk_in) AS risk_in,
+        MAX(hop_risk_out) AS risk_out, MAX(hop_exec_in) AS exec_in, MAX(hop_exec_out) AS exec_out,
+        MAX(hop_exec_fill) AS exec_fill
+    FROM (
+        SELECT run, client_id, attempt, trace_recv_mono, hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in,
+            hop_risk_out, hop_exec_in, hop_exec_out, hop_exec_fill FROM order_events
+        UNION ALL
+        SELECT run, client_id, NULL, trace_recv_mono, hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in,
+            hop_risk_out, hop_exec_in, hop_exec_out, hop_exec_fill FROM fills) t
+    GROUP BY run, client_id HAVING MAX(attempt) = 0
+), spans AS (
+    SELECT run, 'tick_to_feed_out' AS hop, feed_out - tick AS ns FROM stamps WHERE tick <> 0 AND feed_out <> 0
+    UNION ALL
+    SELECT run, 'feed_out_to_strategy_in' AS hop, strategy_in - feed_out AS ns FROM stamps WHERE feed_out <> 0 AND strategy_in <> 0
+    UNION ALL
+    SELECT run, 'strategy_in_to_out' AS hop, strategy_out - strategy_in AS ns FROM stamps WHERE strategy_in <> 0 AND strategy_out <> 0
+    UNION ALL
+    SELECT run, 'strategy_out_to_risk_in' AS hop, risk_in - strategy_out AS ns FROM stamps WHERE strategy_out <> 0 AND risk_in <> 0
+    UNION ALL
+    SELECT run, 'risk_in_to_out' AS hop, risk_out - risk_in AS ns FROM stamps WHERE risk_in <> 0 AND risk_out <> 0
+    UNION ALL
+    SELECT run, 'risk_out_to_exec_in' AS hop, exec_in - risk_out AS ns FROM stamps WHERE risk_out <> 0 AND exec_in <> 0
+    UNION ALL
+    SELECT run, 'exec_in_to_order_sent' AS hop, exec_out - exec_in AS ns FROM stamps WHERE exec_in <> 0 AND exec_out <> 0
+    UNION ALL
+    SELECT run, 'order_sent_to_fill' AS hop, exec_fill - exec_out AS ns FROM stamps WHERE exec_out <> 0 AND exec_fill <> 0
+    UNION ALL
+    SELECT run, 'tick_to_order' AS hop, exec_out - tick AS ns FROM stamps WHERE tick <> 0 AND exec_out <> 0
+)
+SELECT run, hop, MAX(n) AS n, MIN(CASE WHEN nth * 100 >= n * 50 THEN ns END) AS p50_ns,
+    MIN(CASE WHEN nth * 100 >= n * 90 THEN ns END) AS p90_ns,
+    MIN(CASE WHEN nth * 100 >= n * 99 THEN ns END) AS p99_ns, MAX(ns) AS max_ns
+FROM (SELECT run, hop, ns, COUNT(*) OVER (PARTITION BY run, hop) AS n,
+        ROW_NUMBER() OVER (PARTITION BY run, hop ORDER BY ns) AS nth FROM spans) s
+GROUP BY run, hop;
+
+-- What the gate turned down, by the hour (UTC). One decision may stand for many intents: `rejects` counts them.
+CREATE VIEW rejects AS
+SELECT run, strftime('%Y-%m-%d %H:00:00+00', ts_ns / 1000000000, 'unixepoch') AS hour, tier, reason, route, SUM("count") AS rejects
+FROM decisions WHERE verdict IN ('reject', 'cool-down')
+GROUP BY run, strftime('%Y-%m-%d %H:00:00+00', ts_ns / 1000000000, 'unixepoch'), tier, reason, route;
