@@ -12,7 +12,8 @@
 
 bool route_busy(const struct held_route *route)
 {
-    return route->basket.open || route->adopted > 0;
+    return route->basket.open || route->adopted > 0 || route->stray.epoch != 0 || route->hold.epoch != 0 ||
+           route->mend;
 }
 
 int route_leg_of(const struct held_route *route, const char *symbol, const char *venue)
@@ -35,8 +36,7 @@ int owner_find(const struct risk *self, const char *name)
     return E_ABSENT;
 }
 
-/* A place for a name: its own, a free one, or that of a worker that left and owns nothing. E_FULL. */
-static int owner_take(struct risk *self, const char *name)
+int owner_take(struct risk *self, const char *name)
 {
     int index = owner_find(self, name);
     if (index >= 0)
@@ -62,11 +62,30 @@ static void set_due(struct risk *self)
     self->settling = 0;
 }
 
+/* The oldest is forgotten when there is no room: a name has no more than a few lives going on. */
+void owner_reborn(struct owner *o, uint64_t incarnation)
+{
+    if (o->incarnation != 0) {
+        if (o->n_earlier == EARLIER_MAX)
+            memmove(o->earlier, o->earlier + 1, --o->n_earlier * sizeof o->earlier[0]);
+        o->earlier[o->n_earlier++] = o->incarnation;
+    }
+    o->incarnation = incarnation;
+}
+
+static bool is_of_earlier_life(const struct owner *o, uint64_t incarnation)
+{
+    for (uint32_t i = 0; i < o->n_earlier; i++) {
+        if (o->earlier[i] == incarnation)
+            return true;
+    }
+    return false;
+}
+
 static void join(struct risk *self, struct owner *o, const struct session *s)
 {
     if (o->incarnation != s->incarnation) {
-        o->previous = o->incarnation;
-        o->incarnation = s->incarnation;
+        owner_reborn(o, s->incarnation);
         o->high_water = 0;
         o->departed = 0;
     }
@@ -153,10 +172,6 @@ static void welcome(struct risk *self, const struct hello *hello, struct now now
     int index = owner_find(self, hello->worker);
     if (index >= 0) {
         known = &self->owners[index];
-        if (known->live && known->previous == hello->incarnation) {
-            self->ignored++; /* a past life's last word, late; a life that goes on says more */
-            return;
-        }
         if (known->live)
             dismiss(self, known, ASSIGN_INCARNATION, now, out);
         known->left = known->incarnation != hello->incarnation ? ASSIGN_INCARNATION : known->left;
@@ -180,7 +195,7 @@ void assignment_on_hello(struct risk *self, const struct hello *hello, struct no
     bool present =
         index >= 0 && self->owners[index].live && self->owners[index].incarnation == hello->incarnation;
     if (!present) {
-        if (hello->goodbye) {
+        if (hello->goodbye || (index >= 0 && is_of_earlier_life(&self->owners[index], hello->incarnation))) {
             self->ignored++;
             return;
         }
@@ -200,9 +215,20 @@ void assignment_on_hello(struct risk *self, const struct hello *hello, struct no
     assignment_settle(self, now, out);
 }
 
+/* A hello may still wait to be read: behind what one wake-up takes, or, after a pause of this process, behind
+ * what its sockets have not handed over yet. */
+static bool may_be_unread(struct risk *self, struct now now)
+{
+    bool paused = self->turned_mono_ns != 0 &&
+                  now.mono_ns - self->turned_mono_ns > self->config->risk.lease_ms * NS_PER_MS / 2;
+    self->turned_mono_ns = now.mono_ns;
+    return paused || self->undrained;
+}
+
 void assignment_on_time(struct risk *self, struct now now, struct outbox *out)
 {
-    for (int i = 0; i < OWNERS_MAX; i++) {
+    bool unread = may_be_unread(self, now);
+    for (int i = 0; i < OWNERS_MAX && !unread; i++) {
         struct owner *o = &self->owners[i];
         if (o->live && now.mono_ns - o->heard_mono_ns > self->config->risk.lease_ms * NS_PER_MS)
             dismiss(self, o, ASSIGN_LEASE, now, out);
@@ -292,18 +318,14 @@ static bool due(const struct risk *self, const struct held_route *route, int *to
     return o || *to != NOBODY;
 }
 
-static void write_assign(struct risk *self, const struct held_route *route, int to, enum assign_cause cause,
-                         struct now now, struct outbox *out)
+void assignment_tell(const struct risk *self, const struct held_route *route, struct assign *a)
 {
-    struct message *m = outbox_record(out, &self->head, MSG_ASSIGN, now);
-    struct assign *a = &m->assign;
     text_set(a->route, sizeof a->route, route->name);
-    a->route_epoch = route->route_epoch + 1;
-    if (to != NOBODY) {
-        text_set(a->worker, sizeof a->worker, self->owners[to].name);
-        a->incarnation = self->owners[to].incarnation;
-    }
-    a->cause = cause;
+    a->route_epoch = route->route_epoch;
+    if (route->owner != NOBODY)
+        text_set(a->worker, sizeof a->worker, self->owners[route->owner].name);
+    a->incarnation = route->owner_incarnation;
+    a->cause = route->assigned_for;
     text_set(a->fx_symbol, sizeof a->fx_symbol, route->fx_symbol);
     text_set(a->fx_venue, sizeof a->fx_venue, route->fx_venue);
     a->busy = route_busy(route);
@@ -314,6 +336,22 @@ static void write_assign(struct risk *self, const struct held_route *route, int 
     a->entry_side = route->entry_side;
     a->n_legs = route->n_legs;
     memcpy(a->legs, route->legs, sizeof a->legs);
+}
+
+static void write_assign(struct risk *self, const struct held_route *route, int to, enum assign_cause cause,
+                         struct now now, struct outbox *out)
+{
+    struct message *m = outbox_record(out, &self->head, MSG_ASSIGN, now);
+    struct assign *a = &m->assign;
+    assignment_tell(self, route, a);
+    a->route_epoch++;
+    memset(a->worker, 0, sizeof a->worker);
+    a->incarnation = 0;
+    if (to != NOBODY) {
+        text_set(a->worker, sizeof a->worker, self->owners[to].name);
+        a->incarnation = self->owners[to].incarnation;
+    }
+    a->cause = cause;
     risk_apply(self, m);
 }
 
@@ -358,14 +396,19 @@ void assignment_apply(struct risk *self, const struct message *m)
     }
     text_set(route->fx_symbol, sizeof route->fx_symbol, a->fx_symbol);
     text_set(route->fx_venue, sizeof route->fx_venue, a->fx_venue);
-    if (route->owner != NOBODY)
-        self->owners[route->owner].routes--;
+    if (route->owner != NOBODY) {
+        struct owner *before = &self->owners[route->owner];
+        before->routes--;
+        before->left = before->live ? before->left : a->cause;
+    }
     route->owner = a->worker[0] == '\0' ? NOBODY : owner_take(self, a->worker);
     if (route->owner < 0)
         route->owner = NOBODY;
     if (route->owner != NOBODY)
         self->owners[route->owner].routes++;
     route->owner_incarnation = a->incarnation;
+    route->assigned_for = a->cause;
+    route->told_busy = a->busy;
     route->route_epoch = a->route_epoch;
     route->last = (struct place){m->env.epoch, m->env.pos};
 }

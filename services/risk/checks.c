@@ -172,15 +172,16 @@ int check_owner(const struct inquiry *q, struct finding *f)
 }
 
 /* The worker must have known everything that happened to the route; and nothing that did not, as after a
- * ledger that went back. */
+ * ledger that went back: what it knows of an older life counts up to this one's base only. */
 int check_state(const struct inquiry *q, struct finding *f)
 {
     struct place known = {q->intent->state_epoch, q->intent->state_pos};
     struct place head = {q->risk->head.epoch, q->risk->head.pos};
     if (!q->route)
         return OK;
-    bool lost = place_before(head, known) ||
-                (known.epoch == q->risk->base.epoch && place_before(q->risk->base, known));
+    struct place base = q->risk->base;
+    bool lost = known.epoch == head.epoch ? place_before(head, known)
+                                          : known.epoch != base.epoch || place_before(base, known);
     if (lost || place_before(known, q->route->last))
         return reject(f, REASON_STATE_OLD, in_units(q->route->last.pos), in_units(known.pos));
     return OK;

@@ -162,6 +162,20 @@ void exposure_refresh(struct risk *self, struct exposure *e)
         self->broken = true;
 }
 
+int exposure_hold(struct risk *self, const struct position *p)
+{
+    int index = exposure_take(self, p->symbol, p->venue);
+    if (index < 0)
+        return index;
+    struct exposure *e = &self->exposures[index];
+    e->qty = p->qty;
+    e->cash = p->cash;
+    e->fees = p->fees;
+    text_set(e->quote, sizeof e->quote, p->quote);
+    exposure_refresh(self, e);
+    return OK;
+}
+
 void exposure_refresh_all(struct risk *self)
 {
     for (uint32_t i = 0; i < table_count(self->exposure_names); i++)

@@ -9,12 +9,13 @@
 #include "lib/runtime/metric.h"
 #include "services/risk/risk_internal.h"
 
-enum { NAME_BYTES = 96, INSTRUMENT_BYTES = 48, TERM_BYTES = 16, SECONDS_PER_DAY = 86400 };
+enum { NAME_BYTES = 96, INSTRUMENT_BYTES = 48, TERM_BYTES = 16 };
 
 static bool take_memory(struct risk *self)
 {
     self->route_names = table_new(ROUTES_MAX, NAME_BYTES);
     self->routes = calloc(ROUTES_MAX, sizeof *self->routes);
+    self->accepted = calloc(ROUTES_MAX, sizeof *self->accepted);
     self->exposure_names = table_new(EXPOSURES_MAX, INSTRUMENT_BYTES);
     self->exposures = calloc(EXPOSURES_MAX, sizeof *self->exposures);
     self->terms = table_new(TERMS_MAX, TERM_BYTES);
@@ -22,8 +23,8 @@ static bool take_memory(struct risk *self)
     self->portfolio = portfolio_new(EXPOSURES_MAX, HOLDINGS_MAX);
     self->adopted = calloc(ADOPTED_MAX, sizeof *self->adopted);
     self->folds = calloc((size_t)FOLD_SETS * FOLD_WAYS, sizeof *self->folds);
-    return self->route_names && self->routes && self->exposure_names && self->exposures && self->terms &&
-           self->seen && self->portfolio && self->adopted && self->folds;
+    return self->route_names && self->routes && self->accepted && self->exposure_names && self->exposures &&
+           self->terms && self->seen && self->portfolio && self->adopted && self->folds;
 }
 
 struct risk *risk_new(const struct risk_options *options)
@@ -51,6 +52,7 @@ void risk_destroy(struct risk **self)
     table_destroy(&r->terms);
     portfolio_destroy(&r->portfolio);
     free(r->routes);
+    free(r->accepted);
     free(r->exposures);
     free(r->seen);
     free(r->adopted);
@@ -122,8 +124,10 @@ static void roll_day(struct risk *self, struct now now, struct outbox *out)
     risk_write_state(self, self->state, self->state_reason, "the day ended", now, out);
 }
 
-static void apply_state(struct risk *self, const struct state *s)
+void risk_apply_state(struct risk *self, const struct message *m)
 {
+    const struct state *s = &m->state;
+    self->state_at = (struct place){m->env.epoch, m->env.pos};
     if (s->state == self->state) {
         self->day_base += s->day_pnl;
         self->day = day_of(self, s->market_time);
@@ -164,10 +168,12 @@ static void apply_decision(struct risk *self, const struct message *m)
         executions_apply_accept(self, m);
 }
 
-static void apply_limits(struct risk *self, const struct limits *limits)
+void risk_apply_limits(struct risk *self, const struct message *m)
 {
     static const struct dec one_bps = {1, -4}, whole = {10000, 0};
+    const struct limits *limits = &m->limits;
     self->limits = *limits;
+    self->limits_at = (struct place){m->env.epoch, m->env.pos};
     int status = dec_add(whole, limits->collar_bps, &self->collar_buy);
     if (status == OK)
         status = dec_mul(self->collar_buy, one_bps, &self->collar_buy);
@@ -191,10 +197,10 @@ void risk_apply(struct risk *self, const struct message *m)
         assignment_apply_session(self, &m->session);
         break;
     case MSG_LIMITS:
-        apply_limits(self, &m->limits);
+        risk_apply_limits(self, m);
         break;
     case MSG_STATE:
-        apply_state(self, &m->state);
+        risk_apply_state(self, m);
         break;
     case MSG_DECISION:
         apply_decision(self, m);
@@ -270,6 +276,23 @@ void risk_start(struct risk *self, uint64_t epoch, struct now now, struct outbox
     assignment_resume(self, now);
 }
 
+void risk_begin_epoch(struct risk *self, uint64_t epoch, struct now now, struct outbox *out)
+{
+    if (epoch > self->head.epoch)
+        write_epoch(self, epoch, now, out);
+}
+
+void risk_exec_place(const struct risk *self, uint64_t *epoch, uint64_t *pos)
+{
+    *epoch = self->exec.epoch;
+    *pos = self->exec.pos;
+}
+
+bool risk_must_restart(const struct risk *self)
+{
+    return self->rolled_back;
+}
+
 /* ---- inputs ------------------------------------------------------------------------------------------ */
 
 void risk_on_market(struct risk *self, int index, struct now now, struct outbox *out)
@@ -291,6 +314,11 @@ void risk_on_command(struct risk *self, const struct message *m, struct now now,
         gate_decide(self, m, now, out);
     else
         assignment_on_hello(self, &m->hello, now, out);
+}
+
+void risk_on_drained(struct risk *self, bool empty)
+{
+    self->undrained = !empty;
 }
 
 void risk_on_time(struct risk *self, struct now now, struct outbox *out)
@@ -409,6 +437,8 @@ static void count_oddities(const struct risk *self, struct reply *reply)
     status_metric(reply, "fx_missing", (int64_t)self->fx_missing);
     status_metric(reply, "unpriced", self->unpriced);
     status_metric(reply, "broken", self->broken);
+    status_metric(reply, "never_sent", (int64_t)self->never_sent);
+    status_metric(reply, "routes_mended", (int64_t)self->mended);
 }
 
 /* What is counted and not recorded yet counts as well. */

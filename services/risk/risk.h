@@ -10,6 +10,7 @@
 #include "lib/market/view.h"
 #include "lib/runtime/config.h"
 #include "lib/runtime/effects.h"
+#include "lib/runtime/snapshot.h"
 
 struct risk;
 
@@ -26,18 +27,43 @@ void risk_destroy(struct risk **self);
 /* One record of its own ledger, in order: rebuilds, never decides. */
 void risk_apply(struct risk *self, const struct message *record);
 
+/* All state that risk_apply and risk_on_exec have built, as messages (lib/runtime/snapshot.h): first MSG_SNAPSHOT with
+ * the place in the own ledger, and exec's place up to which exec's ledger is included; then limits, state, workers
+ * (one message for each life of a name, the present one last), positions and balances (stream exec), routes (assign,
+ * route, the open basket's decision, exec's basket record, what it has filled), adopted orders, tallies.
+ * What only this life knows (prices, leases, folded rejects) is not in it. */
+void risk_snapshot(const struct risk *self, struct now now, snapshot_emit_fn *emit, void *ctx);
+
+/* One message of a snapshot, in order, into a new core; risk_apply goes on behind its place. */
+void risk_restore(struct risk *self, const struct message *m);
+
+/* Exec's record up to which exec's ledger is applied; 0, 0 = none. It is to be followed from behind it. */
+void risk_exec_place(const struct risk *self, uint64_t *epoch, uint64_t *pos);
+
 /* Begins a life under a new epoch, after all old records were applied: writes epoch, session, limits, and a
  * state record on first start. */
 void risk_start(struct risk *self, uint64_t epoch, struct now now, struct outbox *out);
 
+/* The same life goes on under a new epoch, above its own. */
+void risk_begin_epoch(struct risk *self, uint64_t epoch, struct now now, struct outbox *out);
+
 /* A market message was applied to the view and touched instrument `index`: forms routes when it is new. */
 void risk_on_market(struct risk *self, int index, struct now now, struct outbox *out);
 
-/* A record of exec's ledger, each once, in order; or exec's beat. */
+/* A record of exec's ledger, each once, in order; or exec's beat; or the reader's word that a range is lost: then no
+ * entry passes any more, and risk's ledger says so. */
 void risk_on_exec(struct risk *self, const struct message *m, struct now now, struct outbox *out);
+
+/* Exec's ledger went back behind what was applied: the process must end, for only another start, from a snapshot at or
+ * below what still holds, undoes it. Routes that were told of what never was are then told anew (ROLLED_BACK). */
+bool risk_must_restart(const struct risk *self);
 
 /* An intent or a hello. Anything else is counted and ignored. */
 void risk_on_command(struct risk *self, const struct message *m, struct now now, struct outbox *out);
+
+/* Whether the commands' socket was read empty in this wake-up; before risk_on_time. While it was not, no lease runs
+ * out: the hello may be in what waits. */
+void risk_on_drained(struct risk *self, bool empty);
 
 /* Leases, the day's roll, folded rejects: at least every 100 ms of local time, after all inputs of the wake-up. */
 void risk_on_time(struct risk *self, struct now now, struct outbox *out);

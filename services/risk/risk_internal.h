@@ -7,7 +7,11 @@
  *   formation.c   which instruments make a route
  *   assignment.c  which worker may trade it
  *   executions.c  what exec's ledger changes
+ *   holdings.c    what a route holds, and telling it
+ *   adoption.c    exec's orders whose decision is not known here
+ *   reconcile.c   what became of decisions that exec never told of; an exec ledger that went back
  *   folding.c     repeated rejects as one record
+ *   snapshot.c    all of the state as messages, and back
  *
  * State that must survive is changed by risk_apply only. What can be had again from exec's ledger (positions, the
  * fills of open baskets) or from the market (instruments, values) is kept beside it.
@@ -27,11 +31,18 @@ enum {
     TERMS_MAX = 4096,
     REASONS_MAX = 64,
     LEGS_MAX = 4,
+    EARLIER_MAX = 8, /* past lives of one worker's name that are told from new ones */
+    RECONCILE_PER_INPUT = 40,
     FOLD_WAYS = 8,
     FOLD_SETS = 16,
     ASSIGN_PER_INPUT = 48, /* the rest follows with the next input */
+    SECONDS_PER_DAY = 86400,
     NOBODY = -1
 };
+
+/* A record of exec tells a route and its assignment; then follow what is to be reconciled and what is due. */
+_Static_assert(4 + 2 * RECONCILE_PER_INPUT + ASSIGN_PER_INPUT <= OUTBOX_PER_INPUT_MAX,
+               "more than one input may write");
 
 /* Folds, departures, assignments, a halt and a day's end may all fall into one wake-up. */
 _Static_assert(FOLD_WAYS *FOLD_SETS + OWNERS_MAX + ASSIGN_PER_INPUT + 2 <= OUTBOX_PER_INPUT_MAX,
@@ -45,6 +56,11 @@ struct place {
 static inline bool place_before(struct place a, struct place b)
 {
     return a.epoch != b.epoch ? a.epoch < b.epoch : a.pos < b.pos;
+}
+
+static inline bool place_equal(struct place a, struct place b)
+{
+    return a.epoch == b.epoch && a.pos == b.pos;
 }
 
 /* An instrument as the gate counts it. */
@@ -79,6 +95,7 @@ struct open_basket {
     int64_t edge_nbps;
     uint32_t orders;
     bool parks;                     /* a residual of something older was parked meanwhile */
+    struct place begun;             /* exec's first record of it; 0, 0 = exec has told nothing of it */
     struct open_leg legs[LEGS_MAX]; /* by the route's legs */
 };
 
@@ -94,6 +111,7 @@ struct held_route {
     uint64_t route_epoch;
     int owner; /* NOBODY, or index of owners */
     uint64_t owner_incarnation;
+    enum assign_cause assigned_for;
     struct place last; /* own record that changed it last */
     struct place exec; /* exec's record up to which legs are told */
     bool parked;
@@ -105,13 +123,22 @@ struct held_route {
     money realised;
     uint32_t adopted; /* open orders of decisions that are not known here */
     struct open_basket basket;
+    struct place accepted; /* the route's last accepted decision */
+    bool ended;            /* and exec's ledger has told its end */
+    struct place stray; /* decision of a basket that exec has open and that is not open here; 0, 0 = none */
+    struct place hold;  /* nothing is accepted before exec has passed this decision; 0, 0 = none */
+    bool told_busy;        /* by the last record of the route */
+    bool mend;          /* legs include records of exec that never were: to be told anew from `read` */
+    struct open_leg read[LEGS_MAX]; /* holdings by all of exec's records read, whatever legs tell */
 };
 
-/* A worker's name and its present incarnation. */
+/* A worker's name and its present incarnation. A name goes on to an incarnation not heard of before, and never
+ * back: what an earlier one says, late or because it still lives, changes nothing. */
 struct owner {
     char name[24];
     uint64_t incarnation;
-    uint64_t previous; /* the incarnation before, whose last hello may still come */
+    uint64_t earlier[EARLIER_MAX]; /* newest last */
+    uint32_t n_earlier;
     char strategy[16];
     char pinned[64];
     bool live;
@@ -127,10 +154,10 @@ struct owner {
 
 /* An open order whose decision is not known here. */
 struct adopted_order {
-    char client_id[36]; /* empty: free */
-    int route;          /* or NOBODY */
+    struct order told; /* its last record; client_id empty: free */
+    struct place at;   /* of that record */
+    int route;         /* or NOBODY */
     int exposure;
-    enum side side;
     money rest;
     bool history; /* adopted by a record that the route's holdings include already */
 };
@@ -151,20 +178,25 @@ struct risk {
     char run[40];
     uint64_t boot_id;
     struct ledger_head head;
-    struct place base; /* last record before this life */
+    struct place base;     /* last record before this life */
+    struct place restored; /* exec's place in the snapshot that this life began with; 0, 0 = none */
     bool stopping, stopped;
 
     enum risk_state state; /* 0 before the first start */
+    struct place state_at, limits_at; /* their records */
     enum reason state_reason;
     struct limits limits;
     struct dec collar_buy, collar_sell; /* factors on the best price */
 
     struct table *route_names;
     struct held_route *routes;
+    struct decision *accepted; /* by route: its last accepted decision */
     struct owner owners[OWNERS_MAX];
-    uint32_t unheard;  /* live owners that said nothing in this life */
-    bool unsettled;    /* assignments may be due */
-    uint32_t settling; /* route from which on */
+    bool undrained;         /* commands wait that this wake-up has not read */
+    int64_t turned_mono_ns; /* end of the last wake-up; 0 = none */
+    uint32_t unheard;       /* live owners that said nothing in this life */
+    bool unsettled;         /* assignments may be due */
+    uint32_t settling;      /* route from which on */
 
     struct table *exposure_names;
     struct exposure *exposures;
@@ -174,7 +206,8 @@ struct risk {
     money gross;  /* sum of worst values */
     money equity; /* sum of equities */
     uint32_t unpriced;
-    bool broken; /* an amount did not fit, or exec's ledger went back: only a restart may trust again */
+    bool broken;      /* an amount did not fit, or exec's records are missing: positions are not known */
+    bool rolled_back; /* records of exec were applied that never were: only another start undoes it */
     int64_t valued_mono_ns;
 
     bool day_known;
@@ -187,6 +220,11 @@ struct risk {
 
     struct place exec, exec_head; /* applied; told by the last beat */
     int64_t exec_beat_mono_ns;    /* 0 = none came */
+    struct place passed;          /* exec acts on no decision up to here that its records do not tell */
+    struct place beat_upstream;   /* told by the last beat of one that takes orders, and its epoch */
+    uint64_t beat_epoch;
+    bool unreconciled;    /* routes may have to be told anew */
+    uint32_t reconciling; /* route from which on */
 
     struct fold *folds;
     uint64_t folded; /* rejects counted and not recorded yet */
@@ -194,7 +232,7 @@ struct risk {
     uint64_t decisions, accepts, cools, rejects;
     uint64_t rejects_by_reason[REASONS_MAX];
     uint64_t departed_evaluations, round_trips;
-    uint64_t ignored, hellos_refused, routes_refused, adoptions, late_fills, fx_missing;
+    uint64_t ignored, hellos_refused, routes_refused, adoptions, late_fills, fx_missing, never_sent, mended;
 };
 
 /* ---- risk.c ------------------------------------------------------------------------------------------ */
@@ -206,6 +244,9 @@ money risk_day_pnl(const struct risk *self);
 void risk_watch_loss(struct risk *self, struct now now, struct outbox *out);
 /* The whole of exec's ledger, as its last beat told it, is applied. */
 bool risk_has_exec(const struct risk *self);
+
+void risk_apply_limits(struct risk *self, const struct message *m);
+void risk_apply_state(struct risk *self, const struct message *m);
 
 /* ---- gate.c ------------------------------------------------------------------------------------------ */
 
@@ -226,6 +267,8 @@ int exposure_fx(const struct risk *self, const struct quote *q, struct dec *out)
 int exposure_worst(const struct exposure *e, money buy, money sell, money *out);
 /* Amount of base units in the reporting currency. E_RANGE. */
 int exposure_value(money qty, struct dec price, struct dec fx, money *out);
+/* Counts a position as held. E_FULL. */
+int exposure_hold(struct risk *self, const struct position *p);
 /* Values it anew, after a change or when time has passed. */
 void exposure_refresh(struct risk *self, struct exposure *e);
 void exposure_refresh_all(struct risk *self);
@@ -250,9 +293,15 @@ void formation_set_leg(struct risk *self, struct held_route *route, uint32_t leg
 /* ---- assignment.c ------------------------------------------------------------------------------------ */
 
 int owner_find(const struct risk *self, const char *name);
+/* A place for a name: its own, a free one, or that of a worker that left and owns nothing. E_FULL. */
+int owner_take(struct risk *self, const char *name);
+/* Its next life; the one before is remembered as over. */
+void owner_reborn(struct owner *o, uint64_t incarnation);
 bool route_busy(const struct held_route *route);
 /* Which leg of the route an instrument is; E_ABSENT. */
 int route_leg_of(const struct held_route *route, const char *symbol, const char *venue);
+/* Who has a route, and its state. */
+void assignment_tell(const struct risk *self, const struct held_route *route, struct assign *a);
 void assignment_on_hello(struct risk *self, const struct hello *hello, struct now now, struct outbox *out);
 void assignment_on_time(struct risk *self, struct now now, struct outbox *out);
 /* Writes assignments that are due, so many at the most. */
@@ -270,6 +319,39 @@ void executions_apply_route(struct risk *self, const struct message *m);
 void executions_apply_accept(struct risk *self, const struct message *m);
 /* The residual is taken care of. false: nothing is parked, or a basket is open. */
 bool executions_unpark(struct risk *self, const char *route, struct now now, struct outbox *out);
+
+/* ---- holdings.c -------------------------------------------------------------------------------------- */
+
+struct held_route *route_named(struct risk *self, const char *name);
+/* What a fill adds to a leg: the fee in quote currency where it can be told. */
+int holdings_of_fill(struct risk *self, const struct fill *fill, struct open_leg *out);
+int holdings_add(struct open_leg *leg, const struct open_leg *more);
+/* Adds to what exec's records alone say that the route holds. */
+int holdings_read(struct risk *self, struct held_route *route, uint32_t leg, const struct open_leg *more);
+/* What a route record says of it, but for exec's place. */
+void holdings_tell(const struct held_route *route, struct route *r);
+/* Tells the state of a route with what was gathered in `basket` (NULL: nothing), as of the record of exec just
+ * read. reason: why, where exec's records are not. */
+void holdings_write(struct risk *self, struct held_route *route, const struct open_basket *basket,
+                    bool parked, enum reason reason, struct now now, struct outbox *out);
+
+/* ---- adoption.c -------------------------------------------------------------------------------------- */
+
+void adoption_on_order(struct risk *self, const struct order *o, struct now now, struct outbox *out);
+/* Counts an order as exposure as its last record, read at `at`, told it. */
+void adoption_take(struct risk *self, const struct order *o, struct place at);
+
+/* ---- reconcile.c ------------------------------------------------------------------------------------- */
+
+/* Exec acts on nothing up to here that its records, all read so far, do not tell. */
+void reconcile_passed(struct risk *self, struct place decision);
+void reconcile_on_beat(struct risk *self, const struct message *m);
+/* The reader says that records of exec are lost, or never were. */
+void reconcile_on_gap(struct risk *self, const struct gap *gap, struct now now, struct outbox *out);
+/* Exec begins a life whose ledger goes on behind `base`. */
+void reconcile_on_epoch(struct risk *self, const struct message *m);
+/* Tells the routes that it concerns, so many at the most. */
+void reconcile_settle(struct risk *self, struct now now, struct outbox *out);
 
 /* ---- folding.c --------------------------------------------------------------------------------------- */
 

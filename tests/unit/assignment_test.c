@@ -264,7 +264,7 @@ START_TEST(a_new_incarnation_gets_all_its_routes_under_new_epochs)
 }
 END_TEST
 
-START_TEST(a_worker_whose_name_another_took_is_heard_again_once_the_other_is_gone)
+START_TEST(a_past_life_is_not_revived_when_the_one_that_took_its_name_is_gone)
 {
     hello("w1", 12);
     hello("w1", 11);
@@ -273,10 +273,66 @@ START_TEST(a_worker_whose_name_another_took_is_heard_again_once_the_other_is_gon
     tick_time();
     ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "");
     hello("w1", 11);
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "");
+    hello("w1", 12); /* this one only was silent */
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 12);
+    hello("w1", 13);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 13);
+}
+END_TEST
+
+/* Three processes of one name by mistake, all saying hello in turn: each takes the name once. */
+START_TEST(processes_of_one_name_take_it_once_each_also_over_a_restart)
+{
+    for (int round = 0; round < 5; round++) {
+        for (uint64_t life = 11; life <= 13; life++)
+            hello("w1", life);
+        if (round == 2)
+            restart(2);
+    }
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 13);
+    ck_assert_uint_eq(count_of(MSG_ASSIGN), 3);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.route_epoch, 3);
+    exec_beat();
+    struct message m = entry();
+    m.intent.incarnation = 12;
+    must_refuse(&m, REASON_NOT_OWNER, TIER_ROUTE);
+}
+END_TEST
+
+START_TEST(no_lease_runs_out_while_commands_wait_unread)
+{
+    pass_ms(900);
+    turn();
+    pass_ms(900);
+    turn();
+    pass_ms(900);
+    risk_on_drained(risk, false);
+    turn();
     ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
-    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 11);
-    hello("w1", 12); /* and now that one's words are late */
-    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 11);
+    hello("w1", 11); /* it was among them */
+    risk_on_drained(risk, true);
+    turn();
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
+    pass_ms(900);
+    turn();
+    pass_ms(900);
+    turn();
+    pass_ms(201);
+    turn();
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "");
+}
+END_TEST
+
+START_TEST(after_a_pause_of_the_gate_hellos_get_one_more_round)
+{
+    turn();
+    pass_ms(2001);
+    turn();
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "w1");
+    pass_ms(1);
+    turn();
+    ck_assert_str_eq(assignment_of(ROUTE)->assign.worker, "");
 }
 END_TEST
 
@@ -462,7 +518,10 @@ int main(void)
     tcase_add_test(c, a_silent_worker_loses_its_routes_with_its_lease);
     tcase_add_test(c, only_local_time_runs_a_lease_out);
     tcase_add_test(c, a_new_incarnation_gets_all_its_routes_under_new_epochs);
-    tcase_add_test(c, a_worker_whose_name_another_took_is_heard_again_once_the_other_is_gone);
+    tcase_add_test(c, a_past_life_is_not_revived_when_the_one_that_took_its_name_is_gone);
+    tcase_add_test(c, processes_of_one_name_take_it_once_each_also_over_a_restart);
+    tcase_add_test(c, no_lease_runs_out_while_commands_wait_unread);
+    tcase_add_test(c, after_a_pause_of_the_gate_hellos_get_one_more_round);
     tcase_add_test(c, a_worker_that_wakes_after_its_lease_is_counted_once);
     tcase_add_test(c, a_busy_route_moves_when_its_basket_ends);
     tcase_add_test(c, a_busy_route_of_a_gone_worker_moves_at_once_with_its_basket_open);

@@ -106,10 +106,17 @@ static inline void pass_ms(int64_t ms)
     now.utc_ns += ms * NS_PER_MS;
 }
 
-static inline void tick_time(void)
+static inline void turn(void)
 {
     risk_on_time(risk, now, &outbox);
     take();
+}
+
+/* Two wake-ups: after a pause the first one only reads. */
+static inline void tick_time(void)
+{
+    turn();
+    turn();
 }
 
 static inline void show(const struct message *m)
