@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The harness keeps its promises, shown on a stand-in for `sluice run`."""
 import contextlib
+import io
 import os
 import pathlib
 import shutil
@@ -91,7 +92,38 @@ def a_wait_ends_at_its_deadline_and_says_for_what():
     fails("waiting for: rain", lambda: wait_until(lambda: False, 0.1, "rain"))
 
 
-main(a_killed_service_is_seen_to_come_back,
+def two_runs_side_by_side_do_not_disturb_each_other():
+    with fake_programs(), Run() as one:
+        first = one.wait_for_pid("feed")
+        with Run() as other:
+            second = other.wait_for_pid("feed")
+            check(one.scratch != other.scratch and one.mark != other.mark, "each has a directory and a mark of its own")
+            check_equal(marked_processes(other.mark).count(first), 0, "the first one's processes among the second's")
+        check(not alive(second), "the second one's feed is gone with it")
+        check(alive(first) and one.supervisor.poll() is None, "the first goes on")
+        one.stop()
+
+
+def of_a_run_that_failed_the_directory_is_kept_and_named():
+    said = io.StringIO()
+    with fake_programs(), contextlib.redirect_stdout(said):
+        try:
+            with Run() as run:
+                run.wait_for_pid("feed")
+                raise AssertionError("on purpose")
+        except AssertionError:
+            pass
+    try:
+        check_equal(marked_processes(run.mark), [], "processes left")
+        check((run.dir / "pids.json").parent.exists(), "the run directory is there")
+        check(f"kept: {run.scratch}" in said.getvalue(), f"it is named: {said.getvalue()}")
+    finally:
+        shutil.rmtree(run.scratch)
+
+
+main(two_runs_side_by_side_do_not_disturb_each_other,
+     of_a_run_that_failed_the_directory_is_kept_and_named,
+     a_killed_service_is_seen_to_come_back,
      nothing_is_left_of_a_run_whose_processes_will_not_stop,
      a_process_left_behind_by_a_clean_exit_is_a_failure,
      an_exit_status_other_than_the_expected_is_a_failure,
