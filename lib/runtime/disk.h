@@ -15,8 +15,8 @@ void disk_close(int fd);
 ssize_t disk_read(int fd, void *bytes, size_t len, off_t at);
 ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at); /* may be short */
 int disk_sync(int fd);                                               /* fdatasync */
-int disk_sync_dir(int dir);                                          /* names made, changed and removed are safe */
-int disk_cut(int fd, off_t size);                                    /* ftruncate */
+int disk_sync_dir(int dir);       /* names made, changed and removed are safe */
+int disk_cut(int fd, off_t size); /* ftruncate */
 int disk_size(int dir, const char *name, off_t *size);
 int64_t disk_time_ns(int dir, const char *name); /* of the last change, UTC; -1 */
 int disk_remove(int dir, const char *name);

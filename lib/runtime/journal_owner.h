@@ -48,8 +48,10 @@ struct journal {
 };
 
 /* Keeps the words and returns the status. */
-int journal_fail(struct journal *self, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int journal_fail_segment(struct journal *self, uint64_t first_pos, const char *what); /* errno's words; E_IO */
+int journal_fail(struct journal *self, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int journal_fail_segment(struct journal *self, uint64_t first_pos,
+                         const char *what); /* errno's words; E_IO */
 
 /* While this file is there, a sync has failed, and nobody has written anew what it was to put on disk: the kernel may
  * show bytes, and call them clean, that the device does not have. It needs no sync itself: what makes it go, a
@@ -57,7 +59,7 @@ int journal_fail_segment(struct journal *self, uint64_t first_pos, const char *w
 #define JOURNAL_DOUBT "sync-failed"
 void journal_mark_doubt(struct journal *self);
 
-void journal_sync_beat(void *journal); /* on the sync thread */
+void journal_sync_beat(void *journal);                                            /* on the sync thread */
 bool journal_write_all(int fd, const unsigned char *bytes, size_t len, off_t at); /* all of it; errno */
 
 #endif

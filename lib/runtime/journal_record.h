@@ -47,7 +47,8 @@ void record_encode(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, con
 void segment_header_encode(unsigned char out[SEGMENT_HEADER], uint64_t first_pos, uint64_t epoch_before);
 
 /* Whether a header holds and is of this position; then the epoch in it. */
-bool segment_header_decode(const unsigned char header[SEGMENT_HEADER], uint64_t first_pos, uint64_t *epoch_before);
+bool segment_header_decode(const unsigned char header[SEGMENT_HEADER], uint64_t first_pos,
+                           uint64_t *epoch_before);
 
 void segment_name(uint64_t first_pos, char out[SEGMENT_NAME]);
 

@@ -22,7 +22,8 @@ struct snapshot_writer;
 
 /* Begins a snapshot in a journal's directory. Between begin and end the state must not change. E_IO, E_FULL. */
 int snapshot_begin(const char *dir, struct snapshot_writer **out, char error[SNAPSHOT_ERROR_MAX]);
-void snapshot_add(void *writer, const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
+void snapshot_add(void *writer,
+                  const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
 
 /* Writes the end, syncs, renames, removes all but the newest two. E_IO with words: then the snapshot is not there, which
  * costs a start time and nothing else. Closes the writer either way. */
@@ -32,8 +33,8 @@ int snapshot_end(struct snapshot_writer **self, char error[SNAPSHOT_ERROR_MAX]);
  * MSG_SNAPSHOT_END, after a first pass in which all of it was found to hold. On OK (epoch, pos) is its place: the ledger
  * goes on behind it. E_ABSENT: there is none. E_IO, E_FULL. E_CORRUPT: it changed between the passes, and what was given
  * is no state. In `note` words about damaged ones that were passed over, else "". */
-int snapshot_load(const char *dir, uint64_t head_pos, void (*restore)(void *ctx, const struct message *m), void *ctx,
-                  uint64_t *epoch, uint64_t *pos, char note[SNAPSHOT_ERROR_MAX]);
+int snapshot_load(const char *dir, uint64_t head_pos, void (*restore)(void *ctx, const struct message *m),
+                  void *ctx, uint64_t *epoch, uint64_t *pos, char note[SNAPSHOT_ERROR_MAX]);
 
 /* Place of the older of the two kept: the journal below it is not needed for a start. 0 = there are not two. */
 uint64_t snapshot_oldest_pos(const char *dir);

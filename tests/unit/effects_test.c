@@ -105,6 +105,26 @@ START_TEST(a_sync_stands_between_the_write_and_the_sending)
 }
 END_TEST
 
+START_TEST(an_epoch_is_on_disk_before_its_first_word_and_names_what_was_before_as_its_base)
+{
+    head.pos = 7;
+    const struct message *m = outbox_epoch(&out, &head, 9, 77, "run-1", (struct now){.utc_ns = 5});
+    ck_assert_int_eq(m->env.type, MSG_EPOCH);
+    ck_assert_str_eq(m->env.stream, "exec");
+    ck_assert_uint_eq(m->env.epoch, 9);
+    ck_assert_uint_eq(m->env.pos, 8);
+    ck_assert_int_eq(m->env.time_out, 5);
+    ck_assert_uint_eq(m->epoch.base_epoch, 3);
+    ck_assert_uint_eq(m->epoch.base_pos, 7);
+    ck_assert_uint_eq(m->epoch.boot_id, 77);
+    ck_assert_str_eq(m->epoch.run, "run-1");
+    ck_assert_uint_eq(head.epoch, 9);
+    ck_assert_uint_eq(record()->env.pos, 9);
+    ck_assert_int_eq(effects_run(&out, &devices), OK);
+    ck_assert_str_eq(did, "aawypp");
+}
+END_TEST
+
 START_TEST(records_take_contiguous_positions_of_their_epoch)
 {
     for (uint64_t pos = 1; pos <= 3; pos++) {
@@ -177,6 +197,7 @@ int main(void)
     tcase_add_checked_fixture(promises, begin, end);
     tcase_add_test(promises, every_record_is_written_in_one_write_before_any_is_published);
     tcase_add_test(promises, a_sync_stands_between_the_write_and_the_sending);
+    tcase_add_test(promises, an_epoch_is_on_disk_before_its_first_word_and_names_what_was_before_as_its_base);
     tcase_add_test(promises, records_take_contiguous_positions_of_their_epoch);
     tcase_add_test(promises, after_a_failed_write_nothing_is_published_and_nothing_appended_twice);
     tcase_add_test(promises, a_full_buffer_is_written_and_the_record_that_found_no_room_follows);

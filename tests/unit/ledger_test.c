@@ -1,5 +1,6 @@
 /* What a ledger promises over its sockets: every reader gets each record once and in order, whenever it
  * joins, whatever it misses, and over the owner's death; and the owner hears what is stored. */
+#include "lib/runtime/journal_record.h"
 #include "lib/runtime/ledger.h"
 
 #include <check.h>
@@ -23,6 +24,7 @@ static struct ledger_head head;
 static uint64_t recovered; /* position of the last record that the owner read back */
 static uint64_t got[POSITIONS_MAX], got_epoch[POSITIONS_MAX];
 static uint32_t n_got, n_beats;
+static uint64_t place_got; /* of the snapshot */
 
 static void on_recovered(void *ctx, const struct message *record)
 {
@@ -38,6 +40,10 @@ static void on_record(void *ctx, const struct message *m, struct now now)
     if (m->env.type == MSG_BEAT) {
         n_beats++;
         return;
+    }
+    if (m->env.type == MSG_SNAPSHOT) {
+        place_got = m->env.pos;
+        ck_assert_uint_eq(got[n_got - 1], place_got); /* the state is told by now */
     }
     ck_assert_uint_lt(n_got, POSITIONS_MAX);
     got_epoch[n_got] = m->env.epoch;
@@ -67,10 +73,54 @@ static void say(uint32_t n, int (*publish)(void *, struct message *))
     }
 }
 
+static bool snapshots;                       /* the owner keeps them */
+static uint64_t restored[64], restored_from; /* positions of the messages of the snapshot; its place */
+static uint32_t n_restored;
+
+static void on_restored(void *ctx, const struct message *m)
+{
+    (void)ctx;
+    if (m->env.type == MSG_SNAPSHOT)
+        recovered = restored_from = m->env.pos;
+    else
+        restored[n_restored++] = m->env.pos;
+    ck_assert_uint_lt(n_restored, 64);
+}
+
 static int try_open(struct ledger **ledger, char error[LEDGER_ERROR_MAX])
 {
-    recovered = 0;
-    return ledger_open("exec", &config, zmq, on_recovered, NULL, NULL, ledger, error);
+    recovered = n_restored = 0;
+    restored_from = 0;
+    return ledger_open("exec", &config, zmq, on_recovered, snapshots ? on_restored : NULL, NULL, ledger,
+                       error);
+}
+
+/* The state of a core that keeps the last two records: a snapshot of it. */
+static void emit_two(void *ctx, snapshot_emit_fn *emit, void *emit_ctx)
+{
+    (void)ctx;
+    struct message m;
+    message_init(&m, MSG_SNAPSHOT);
+    memcpy(m.env.stream, head.stream, sizeof m.env.stream);
+    m.env.epoch = head.epoch;
+    m.env.pos = head.pos;
+    m.snapshot.upstream_epoch = 4;
+    m.snapshot.upstream_pos = head.pos * 2;
+    emit(emit_ctx, &m);
+    m.env.type = MSG_TALLY; /* of the owner only */
+    memset(&m.tally, 0, sizeof m.tally);
+    emit(emit_ctx, &m);
+    message_init(&m, MSG_GAP);
+    memcpy(m.env.stream, head.stream, sizeof m.env.stream);
+    m.env.epoch = head.epoch;
+    for (m.env.pos = head.pos - 1; m.env.pos <= head.pos; m.env.pos++)
+        emit(emit_ctx, &m);
+}
+
+static void take_snapshot(void)
+{
+    char error[LEDGER_ERROR_MAX];
+    ck_assert_msg(ledger_snapshot(owner, emit_two, NULL, error) == OK, "%s", error);
 }
 
 static void open_owner(void)
@@ -242,6 +292,130 @@ START_TEST(a_reader_follows_the_owner_into_its_next_life)
 }
 END_TEST
 
+START_TEST(a_start_takes_the_snapshot_and_what_comes_behind_it)
+{
+    uint64_t epoch, pos;
+    snapshots = true;
+    config.journal.snapshot_every = 10;
+    ledger_close(&owner);
+    open_owner(); /* position 2 is its epoch's */
+    say(7, ledger_publish);
+    ck_assert(!ledger_snapshot_due(owner));
+    say(1, ledger_publish);
+    ck_assert(ledger_snapshot_due(owner));
+    take_snapshot();
+    ck_assert(!ledger_snapshot_due(owner));
+    ck_assert(!ledger_snapshot_stale(owner));
+    ck_assert(!ledger_upstream_kept(owner, &epoch, &pos));
+    say(5, ledger_publish);
+    ck_assert(ledger_snapshot_stale(owner));
+    take_snapshot();
+    ck_assert(ledger_upstream_kept(owner, &epoch, &pos));
+    ck_assert_uint_eq(epoch, 4);
+    ck_assert_uint_eq(pos, 20);
+    say(2, ledger_publish);
+    ledger_close(&owner);
+    open_owner();
+    ck_assert_uint_eq(restored_from, 15);
+    ck_assert_uint_eq(n_restored, 3);
+    ck_assert_uint_eq(restored[1], 14);
+    ck_assert_uint_eq(recovered, 17);
+    ck_assert_uint_eq(head.epoch, 3);
+    ck_assert(ledger_upstream_kept(owner, &epoch, &pos));
+    ck_assert_uint_eq(pos, 20);
+}
+END_TEST
+
+START_TEST(a_snapshot_above_the_journals_head_is_of_a_lost_tail_and_goes)
+{
+    char error[LEDGER_ERROR_MAX];
+    snapshots = true;
+    say(5, ledger_publish);
+    ledger_close(&owner);
+    ck_assert_int_eq(try_open(&owner, error), OK);
+    take_snapshot();
+    ledger_close(&owner);
+    ck_assert_int_eq(
+        rename("journal/exec/00000000000000000006.snap", "journal/exec/00000000000000000007.snap"), 0);
+    ck_assert_int_eq(try_open(&owner, error), OK);
+    ck_assert_uint_eq(restored_from, 0);
+    ck_assert_uint_eq(recovered, 6);
+    ck_assert_int_eq(access("journal/exec/00000000000000000007.snap", F_OK), -1);
+}
+END_TEST
+
+START_TEST(a_journal_that_begins_later_than_any_snapshot_reaches_is_not_begun_from)
+{
+    char error[LEDGER_ERROR_MAX];
+    snapshots = true;
+    say(5, ledger_publish);
+    ledger_close(&owner);
+    ck_assert_int_eq(rename("journal/exec/00000000000000000001.log", "journal/exec/00000000000000000003.log"),
+                     0);
+    FILE *header = fopen("journal/exec/00000000000000000003.log", "w");
+    unsigned char bytes[SEGMENT_HEADER];
+    segment_header_encode(bytes, 3, 1);
+    ck_assert_uint_eq(fwrite(bytes, 1, sizeof bytes, header), sizeof bytes);
+    unsigned char one[64];
+    record_encode(one, 1, 3, 0, "", 0);
+    ck_assert_uint_eq(fwrite(one, 1, record_bytes(0), header), record_bytes(0));
+    (void)fclose(header);
+    ck_assert_int_eq(try_open(&owner, error), E_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error, "position 3"));
+}
+END_TEST
+
+START_TEST(a_reader_of_the_present_state_gets_the_snapshot_its_place_and_what_comes_behind)
+{
+    snapshots = true;
+    ledger_close(&owner);
+    open_owner();
+    say(8, ledger_publish);
+    if (_i == 1)
+        take_snapshot();
+    say(3, ledger_publish);
+    open_reader(0, 0);
+    ledger_reader_from_state(reader);
+    ck_assert(!ledger_reader_current(reader));
+    until_current();
+    if (_i == 0) {
+        expect_each_once(1, 13);
+        return;
+    }
+    ck_assert_uint_eq(n_got, 6);
+    const uint64_t expected[] = {9, 10, 10, 11, 12, 13};
+    ck_assert_mem_eq(got, expected, sizeof expected);
+    ck_assert_uint_eq(place_got, 10);
+    until_subscribed();
+    say(1, ledger_publish);
+    until_got(7);
+    ck_assert_uint_eq(got[6], 14);
+}
+END_TEST
+
+START_TEST(a_reader_that_knows_of_more_makes_a_new_epoch_due_and_follows_into_it)
+{
+    uint64_t epoch;
+    say(5, ledger_publish);
+    open_reader(4, 9); /* of a journal that was lost */
+    for (int i = 0; i < 2000 && !ledger_epoch_due(owner, &epoch); i++) {
+        (void)ledger_serve(owner, mono_now(), BOUND);
+        (void)ledger_reader_drain(reader, mono_now(), BOUND);
+        (void)usleep(500);
+    }
+    ck_assert(ledger_epoch_due(owner, &epoch));
+    ck_assert_uint_eq(epoch, 5);
+    (void)outbox_epoch(&out, &head, epoch, 0, "", (struct now){0});
+    perform(ledger_publish);
+    ck_assert(!ledger_epoch_due(owner, &epoch));
+    say(2, ledger_publish);
+    until_current();
+    ck_assert_uint_eq(ledger_reader_follower(reader)->epoch, 5);
+    ck_assert_uint_eq(got[n_got - 1], 9);
+    ck_assert_uint_eq(got_epoch[n_got - 1], 5);
+}
+END_TEST
+
 static void until_stored(uint64_t epoch, uint64_t pos, uint64_t expected)
 {
     for (int i = 0; i < 2000 && ledger_stored_pos(owner) < expected; i++) {
@@ -300,6 +474,12 @@ int main(void)
     tcase_add_test(promises, the_owner_hears_what_is_stored_and_believes_no_more_than_it_has_said);
     tcase_add_test(promises, what_was_stored_of_a_former_life_counts_to_its_end_only);
     tcase_add_test(promises, a_second_owner_is_refused);
+    tcase_add_test(promises, a_start_takes_the_snapshot_and_what_comes_behind_it);
+    tcase_add_test(promises, a_snapshot_above_the_journals_head_is_of_a_lost_tail_and_goes);
+    tcase_add_test(promises, a_journal_that_begins_later_than_any_snapshot_reaches_is_not_begun_from);
+    tcase_add_loop_test(
+        promises, a_reader_of_the_present_state_gets_the_snapshot_its_place_and_what_comes_behind, 0, 2);
+    tcase_add_test(promises, a_reader_that_knows_of_more_makes_a_new_epoch_due_and_follows_into_it);
     suite_add_tcase(suite, promises);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
