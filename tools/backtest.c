@@ -40,6 +40,7 @@ static const char usage[] =
     "  --symbols N, --seed N   simulated market, when nothing is replayed\n"
     "  --seconds N         stop after N seconds of market time\n"
     "  --evaluations N     stop after N evaluations\n"
+    "  --routes PREFIX[,PREFIX...]   trade only routes whose name begins with one of these\n"
     "\n"
     "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 6 not reconciled\n";
 
@@ -347,7 +348,7 @@ static bool make_cores(struct backtest *b, char error[CONFIG_ERROR_MAX])
         .config = c, .epoch = 1, .instruments = BACKTEST_INSTRUMENTS, .stamp_market_time = true});
     b->risk = risk_new(&(struct risk_options){.config = c, .view = b->view, .run = b->run_id});
     b->exec = exec_new(&(struct exec_options){.config = c, .view = b->view, .run = b->run_id});
-    b->paper = paper_new(c, b->view, PAPER_ORDERS, (struct paper_log){b, write_paper_log});
+    b->paper = paper_new(c, b->view, PAPER_ORDERS, (struct paper_log){.ctx = b, .write = write_paper_log});
     b->paper_log = fopen("paper.log", "we");
     if (!b->view || !b->feed || !b->risk || !b->exec || !b->paper || !b->paper_log ||
         outbox_open(&b->from_feed, OUTBOX_MESSAGES) || outbox_open(&b->from_worker, OUTBOX_MESSAGES) ||
@@ -452,6 +453,14 @@ int verb_backtest(int argc, char **argv)
         return code < 0 ? 0 : code;
     if (b.options.resume) {
         (void)fail("--resume: a backtest is not gone on with; expected a new --dir");
+        return EXIT_USAGE;
+    }
+    if (b.options.live_only) {
+        (void)fprintf(
+            stderr,
+            "sluice: %s: a backtest has one worker and goes as fast as the CPU; expected no %s (it belongs "
+            "to sluice run)\n",
+            b.options.live_only, b.options.live_only);
         return EXIT_USAGE;
     }
     run_id_now(stamp);

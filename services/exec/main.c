@@ -1,15 +1,10 @@
 /* The hand's process: risk's ledger in, market data in, orders to the venue, its own ledger out. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lib/base/histogram.h"
 #include "lib/runtime/service.h"
 #include "services/exec/exec.h"
-#include "venues/paper/paper.h"
+#include "venues/paper/paper_files.h"
 
 enum { PAPER_ORDERS = 65536, QUESTIONS_MAX = 1024 };
 
@@ -17,7 +12,7 @@ struct hand {
     struct service s; /* first: callbacks get its address */
     struct exec *core;
     struct paper *paper;
-    int paper_log;
+    struct paper_files *files;
     struct message taken;                  /* of risk's ledger, with our stamp in it */
     struct now now;                        /* of the wake-up, for reports that come back within it */
     struct order questions[QUESTIONS_MAX]; /* orders whose fate the venue is asked for */
@@ -52,15 +47,6 @@ static int send_order(void *ctx, enum peer to, struct message *m)
         return E_FULL;
     hand->questions[hand->n_questions++] = m->order;
     return OK;
-}
-
-static int write_paper_log(void *ctx, const char *line, size_t len)
-{
-    struct hand *hand = ctx;
-    off_t whole = lseek(hand->paper_log, 0, SEEK_END);
-    if (write(hand->paper_log, line, len) == (ssize_t)len)
-        return OK;
-    return ftruncate(hand->paper_log, whole) == 0 ? E_IO : E_CORRUPT; /* half a line is worse than none */
 }
 
 static void recover(void *ctx, const struct message *record)
@@ -162,43 +148,17 @@ static void beat(void *ctx, struct now now)
                 hand->upstream_pos, now);
 }
 
-/* Returns the length of the whole lines. A last line without its newline was never answered; what else cannot
- * be read is not passed over, for behind it are answers that were given. */
-static off_t restore_paper(struct hand *hand, FILE *log)
-{
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    off_t whole = 0;
-    while ((len = getline(&line, &cap, log)) > 0 && line[len - 1] == '\n') {
-        if (paper_restore(hand->paper, line, (size_t)len - 1) != OK)
-            service_fail(&hand->s, "paper.log: a line cannot be read; expected what the paper venue wrote");
-        whole += len;
-    }
-    free(line);
-    if (ferror(log))
-        service_fail(&hand->s, "paper.log cannot be read");
-    return whole;
-}
-
-/* Reads the venue's log back, and opens it to go on. */
 static void open_paper(struct hand *hand)
 {
     struct service *s = &hand->s;
-    off_t whole = 0;
-    hand->paper = paper_new(&s->config, s->view, PAPER_ORDERS, (struct paper_log){hand, write_paper_log});
+    char error[PAPER_ERROR_MAX];
+    hand->files = paper_files_new();
+    if (hand->files)
+        hand->paper = paper_new(&s->config, s->view, PAPER_ORDERS, paper_files_log(hand->files));
     if (!hand->paper)
         service_fail(s, "out of memory");
-    FILE *log = fopen("paper.log", "re");
-    if (!log && errno != ENOENT)
-        service_fail(s, "paper.log cannot be opened");
-    if (log) {
-        whole = restore_paper(hand, log);
-        (void)fclose(log);
-    }
-    hand->paper_log = open("paper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (hand->paper_log < 0 || ftruncate(hand->paper_log, whole) != 0)
-        service_fail(s, "paper.log cannot be opened");
+    if (paper_files_open(hand->files, hand->paper, error) != OK)
+        service_fail(s, error);
 }
 
 /* What our ledger lost and the venue has is adopted before anything is sent. */
@@ -243,7 +203,7 @@ int main(int argc, char **argv)
     int code = service_run(s);
     exec_destroy(&hand->core);
     paper_destroy(&hand->paper);
-    (void)close(hand->paper_log);
+    paper_files_close(&hand->files);
     free(hand);
     return code;
 }

@@ -96,7 +96,7 @@ static void show_book(const char *symbol, enum book_state state)
 
 static struct paper *fresh(uint32_t orders)
 {
-    return paper_new(&config, view, orders, (struct paper_log){NULL, write_log});
+    return paper_new(&config, view, orders, (struct paper_log){.write = write_log});
 }
 
 static void begin(void)

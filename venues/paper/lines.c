@@ -4,7 +4,7 @@
  *   O TIME CLIENT_ID VENUE SYMBOL SIDE QTY LIMIT TIF             an order was taken
  *   F TIME TRADE_ID CLIENT_ID VENUE SYMBOL SIDE PRICE QTY FEE CURRENCY
  *   D TIME CLIENT_ID FILLED REASON                               an order is over; REASON: why not filled
- * whole R TIME CLIENT_ID REASON                                      an order was refused
+ *   R TIME CLIENT_ID REASON                                      an order was refused
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -32,6 +32,8 @@ bool lines_word(const char *text)
 static int write_lines(struct paper *self)
 {
     int status = self->log.write(self->log.ctx, self->lines, self->lines_len);
+    if (status == OK)
+        self->log_bytes += self->lines_len;
     self->lines_len = 0;
     return status;
 }
@@ -55,17 +57,26 @@ int lines_write_start(struct paper *self, const char *venue, const char *currenc
     return write_lines(self);
 }
 
-int lines_write_order(struct paper *self, struct paper_order *order)
+void lines_order(const struct paper_order *order, char out[LINE_BYTES])
 {
     char qty[DEC_TEXT_MAX], limit[DEC_TEXT_MAX];
-    if (order->logged)
-        return OK;
     dec_format(order->qty, qty);
     dec_format(order->limit, limit);
-    add_line(self, "O %" PRId64 " %s %s %s %s %s %s %s\n", order->taken_ns, order->client_id, order->venue,
-             order->symbol, side_text(order->side), qty, limit, time_in_force_text(order->tif));
+    (void)snprintf(out, LINE_BYTES, "O %" PRId64 " %s %s %s %s %s %s %s", order->taken_ns, order->client_id,
+                   order->venue, order->symbol, side_text(order->side), qty, limit,
+                   time_in_force_text(order->tif));
+}
+
+int lines_write_order(struct paper *self, struct paper_order *order)
+{
+    char text[LINE_BYTES];
+    if (order->logged)
+        return OK;
+    lines_order(order, text);
+    add_line(self, "%s\n", text);
     int status = write_lines(self);
     order->logged = status == OK;
+    self->since += status == OK;
     return status;
 }
 
@@ -143,7 +154,8 @@ static int restore_start(struct paper *self, char *words[])
     return account_set(self, words[1], words[2], amount) == OK ? OK : E_SYNTAX;
 }
 
-static int restore_order(struct paper *self, char *words[])
+/* number NULL: the next one. */
+static int restore_order(struct paper *self, char *words[], const char *number)
 {
     struct order told = {.state = ORDER_PENDING_NEW};
     struct dec qty, limit;
@@ -162,6 +174,11 @@ static int restore_order(struct paper *self, char *words[])
     struct paper_order *order = paper_take(self, &told, time_ns);
     if (!order || order->unlogged)
         return E_SYNTAX;
+    int64_t given;
+    if (number && (!read_time(number, &given) || given <= 0))
+        return E_SYNTAX;
+    if (number)
+        order->number = (uint64_t)given;
     order->logged = true;
     return OK;
 }
@@ -202,11 +219,9 @@ static int restore_end(struct paper *self, char *words[], enum progress progress
     return OK;
 }
 
-int paper_restore(struct paper *self, const char *line, size_t len)
+int lines_restore(struct paper *self, const char *line, size_t len)
 {
     char text[512], *words[WORDS_MAX];
-    if (len > 0 && line[len - 1] == '\n')
-        len--;
     if (len == 0 || len >= sizeof text)
         return E_SYNTAX;
     memcpy(text, line, len);
@@ -216,8 +231,8 @@ int paper_restore(struct paper *self, const char *line, size_t len)
         return E_SYNTAX;
     if (strcmp(words[0], "B") == 0 && n == 4)
         return restore_start(self, words);
-    if (strcmp(words[0], "O") == 0 && n == 9)
-        return restore_order(self, words);
+    if (strcmp(words[0], "O") == 0 && (n == 9 || n == 10))
+        return restore_order(self, words, n == 10 ? words[9] : NULL);
     if (strcmp(words[0], "F") == 0 && n == 11)
         return restore_fill(self, words);
     if (strcmp(words[0], "D") == 0 && n == 5)
@@ -225,4 +240,19 @@ int paper_restore(struct paper *self, const char *line, size_t len)
     if (strcmp(words[0], "R") == 0 && n == 4)
         return restore_end(self, words, REFUSED, words[3]);
     return E_SYNTAX;
+}
+
+int paper_restore(struct paper *self, const char *line, size_t len)
+{
+    if (len > 0 && line[len - 1] == '\n')
+        len--;
+    bool order = len > 0 && line[0] == 'O';
+    if (order)
+        checkpoint_watch(self, true);
+    int status = lines_restore(self, line, len);
+    if (status == OK) {
+        self->log_bytes += len + 1;
+        self->since += order;
+    }
+    return status;
 }

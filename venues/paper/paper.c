@@ -25,7 +25,8 @@ struct paper *paper_new(const struct config *config, const struct view *view, ui
     self->taken = calloc(PAPER_INSTRUMENTS, sizeof *self->taken);
     self->currencies = table_new(PAPER_CURRENCIES, 32);
     self->balances = calloc(PAPER_CURRENCIES, sizeof *self->balances);
-    if (memory_open(self, orders) != OK || !self->taken || !self->currencies || !self->balances)
+    if (memory_open(self, orders) != OK || checkpoint_open(self) != OK || !self->taken || !self->currencies ||
+        !self->balances)
         paper_destroy(&self);
     return self;
 }
@@ -35,6 +36,7 @@ void paper_destroy(struct paper **self)
     if (!*self)
         return;
     memory_close(*self);
+    free((*self)->checkpoint);
     table_destroy(&(*self)->currencies);
     free((*self)->taken);
     free((*self)->balances);
@@ -90,6 +92,7 @@ void paper_submit(struct paper *self, const struct order *told, struct now now)
         memory_queue(self, order, now.market_ns + self->latency_ns);
         return;
     }
+    checkpoint_watch(self, false);
     order = paper_take(self, told, now.market_ns);
     if (order)
         order->sent_mono_ns = now.mono_ns;

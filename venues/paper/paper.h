@@ -26,6 +26,8 @@ struct paper_log {
                  size_t len); /* whole lines, those of one outcome together, at once or
                                                               not at all; OK or E_IO: then nothing is answered, and it
                                                               is tried again */
+    int (*checkpoint)(void *ctx, const char *text, size_t len); /* keeps a text, NUL-terminated, in place of the one
+                                                              before, or not at all; NULL: none are made */
 };
 
 typedef void paper_report_fn(void *ctx, const struct order_report *report);
@@ -37,6 +39,11 @@ void paper_destroy(struct paper **self);
 
 /* Reads one line of its own log back, at start. E_SYNTAX. */
 int paper_restore(struct paper *self, const char *line, size_t len);
+
+/* At start, before the lines: a checkpoint, which stands for that many bytes of the log; the lines behind them follow.
+ * E_SYNTAX: it is not whole (both), or a line cannot be read (then the venue is to be made anew). */
+int paper_checkpoint_offset(const char *text, size_t len, uint64_t *offset);
+int paper_restore_checkpoint(struct paper *self, const char *text, size_t len);
 
 /* What a venue account starts with: the config's first balance entry that fits, else paper.start_balance. */
 money paper_start_balance(const struct config *config, const char *venue, const char *currency);

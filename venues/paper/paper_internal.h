@@ -5,6 +5,8 @@
  *   memory.c    the orders and fills it remembers, in fixed room
  *   account.c   what the account holds
  *   lines.c     its log
+ *   checkpoint.c  so that a start need not read all of it
+ *   paper_files.c the files of both
  */
 #ifndef SLUICE_VENUES_PAPER_INTERNAL_H
 #define SLUICE_VENUES_PAPER_INTERNAL_H
@@ -106,6 +108,11 @@ struct paper {
     char lines[LINE_BYTES * (SIDE_LEVELS + 1)]; /* of one outcome */
     size_t lines_len;
     struct outcome outcome;
+
+    uint64_t log_bytes;    /* of whole lines written so far */
+    uint32_t since, every; /* orders in the log since the last checkpoint was made, and how many make one due */
+    char *checkpoint;      /* the last that was made; NULL: none are */
+    size_t checkpoint_len;
 };
 
 /* ---- paper.c ----------------------------------------------------------------------------------------- */
@@ -147,11 +154,19 @@ void match_take(struct paper *self, const struct paper_order *order, const struc
 
 /* ---- lines.c ----------------------------------------------------------------------------------------- */
 
+int lines_restore(struct paper *self, const char *line, size_t len); /* E_SYNTAX */
+void lines_order(const struct paper_order *order, char out[LINE_BYTES]); /* without its newline */
 bool lines_word(const char *text); /* can stand in a line */
 int lines_write_start(struct paper *self, const char *venue, const char *currency, money amount);
 int lines_write_order(struct paper *self, struct paper_order *order);
 /* All lines of how an order ended, in one write. Trade numbers count from first_trade. */
 int lines_write_outcome(struct paper *self, const struct paper_order *order, const struct outcome *outcome,
                         uint64_t first_trade, int64_t time_ns);
+
+/* ---- checkpoint.c ------------------------------------------------------------------------------------ */
+
+int checkpoint_open(struct paper *self); /* E_FULL: out of memory */
+/* Before an order is taken, or its line is read back. */
+void checkpoint_watch(struct paper *self, bool restoring);
 
 #endif
