@@ -1,0 +1,300 @@
+/* What must hold after every step, seen from outside: journals as they are written, what is sent, what is submitted. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/decimal.h"
+#include "lib/base/table.h"
+#include "services/recorder/store.h"
+#include "tests/simulation/simulation.h"
+#include "venues/paper/paper.h"
+
+enum { ROUTES_MAX = 64, IDS_MAX = 65536, ATTEMPTS_MOST = 16 };
+
+/* A route as risk's ledger tells it. */
+struct owned {
+    char name[96];
+    char worker[24];
+    uint64_t incarnation, route_epoch;
+    struct place_at {
+        uint64_t epoch, pos;
+    } last; /* decision, fill or assignment */
+};
+
+static struct owned routes[ROUTES_MAX];
+static int n_routes;
+static enum risk_state gate_state;
+
+/* Accepted decisions that were ever written. */
+static struct accepted {
+    uint64_t epoch, pos;
+    struct decision decision;
+} * accepted;
+static uint32_t n_accepted, accepted_capacity;
+
+/* Intents as they left their workers. */
+static struct intended {
+    uint64_t incarnation, id, state_epoch, state_pos;
+    bool decided; /* in the present history of risk's ledger */
+} * intended;
+static uint32_t n_intended, intended_capacity;
+
+static struct table *submitted, *traded;
+
+void invariants_open(void)
+{
+    submitted = table_new(IDS_MAX, 36);
+    traded = table_new(IDS_MAX, 60);
+    if (!submitted || !traded)
+        violated("out of memory");
+}
+
+static void grow(void **items, uint32_t *capacity, uint32_t n, size_t each)
+{
+    if (n < *capacity)
+        return;
+    *capacity = *capacity ? 2 * *capacity : 1024;
+    *items = realloc(*items, *capacity * each);
+    if (!*items)
+        violated("out of memory");
+}
+
+/* ---- intents --------------------------------------------------------------------------------------------------- */
+
+static struct intended *intent_of(uint64_t incarnation, uint64_t id)
+{
+    for (uint32_t i = n_intended; i > 0; i--)
+        if (intended[i - 1].incarnation == incarnation && intended[i - 1].id == id)
+            return &intended[i - 1];
+    return NULL;
+}
+
+void invariants_intent(const struct message *m)
+{
+    const struct intent *in = &m->intent;
+    TRACE("intends %s of %s, knowing %" PRIu64 "/%" PRIu64, in->kind == INTENT_ENTER ? "entry" : "exit",
+          in->route, in->state_epoch, in->state_pos);
+    if (intent_of(in->incarnation, in->id))
+        violated("worker %s uses intent id %" PRIu64 " twice", in->worker, in->id);
+    grow((void **)&intended, &intended_capacity, n_intended, sizeof *intended);
+    intended[n_intended++] =
+        (struct intended){in->incarnation, in->id, in->state_epoch, in->state_pos, false};
+}
+
+/* ---- risk's ledger --------------------------------------------------------------------------------------------- */
+
+static struct owned *route_of(const char *name)
+{
+    for (int i = 0; i < n_routes; i++)
+        if (strcmp(routes[i].name, name) == 0)
+            return &routes[i];
+    if (n_routes == ROUTES_MAX)
+        violated("more routes than the simulation has room for");
+    (void)snprintf(routes[n_routes].name, sizeof routes[n_routes].name, "%s", name);
+    return &routes[n_routes++];
+}
+
+static bool before(uint64_t epoch, uint64_t pos, struct place_at at)
+{
+    return epoch < at.epoch || (epoch == at.epoch && pos < at.pos);
+}
+
+static void on_assign(const struct message *m)
+{
+    const struct assign *a = &m->assign;
+    struct owned *r = route_of(a->route);
+    if (a->route_epoch <= r->route_epoch)
+        violated("route %s: its epoch goes from %" PRIu64 " to %" PRIu64, a->route, r->route_epoch,
+                 a->route_epoch);
+    (void)snprintf(r->worker, sizeof r->worker, "%s", a->worker);
+    r->incarnation = a->incarnation;
+    r->route_epoch = a->route_epoch;
+    r->last = (struct place_at){m->env.epoch, m->env.pos};
+}
+
+static bool is_accepted(const struct decision *d)
+{
+    return d->verdict == VERDICT_ACCEPT || d->verdict == VERDICT_LESS;
+}
+
+static void check_owner(const struct message *m, const struct owned *r)
+{
+    const struct decision *d = &m->decision;
+    if (strcmp(d->worker, r->worker) != 0 || d->incarnation != r->incarnation ||
+        d->route_epoch != r->route_epoch)
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts %s (%" PRIx64 ", route epoch %" PRIu64
+                 "), but %s is owned by %s (%" PRIx64 ", %" PRIu64 ")",
+                 m->env.epoch, m->env.pos, d->worker, d->incarnation, d->route_epoch, d->route, r->worker,
+                 r->incarnation, r->route_epoch);
+}
+
+static void check_state(const struct message *m, const struct owned *r)
+{
+    const struct decision *d = &m->decision;
+    struct intended *in = intent_of(d->incarnation, d->intent_id);
+    if (!in)
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts an intent that nobody sent", m->env.epoch,
+                 m->env.pos);
+    if (in->decided)
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts intent %" PRIu64 " of %s a second time",
+                 m->env.epoch, m->env.pos, d->intent_id, d->worker);
+    in->decided = true;
+    if (before(in->state_epoch, in->state_pos, r->last))
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts an intent on %s that knew %" PRIu64 "/%" PRIu64
+                 "; the route last changed at %" PRIu64 "/%" PRIu64,
+                 m->env.epoch, m->env.pos, d->route, in->state_epoch, in->state_pos, r->last.epoch,
+                 r->last.pos);
+}
+
+static void note_accepted(const struct message *m)
+{
+    for (uint32_t i = 0; i < n_accepted; i++)
+        if (accepted[i].epoch == m->env.epoch && accepted[i].pos == m->env.pos)
+            return;
+    grow((void **)&accepted, &accepted_capacity, n_accepted, sizeof *accepted);
+    accepted[n_accepted++] = (struct accepted){m->env.epoch, m->env.pos, m->decision};
+}
+
+static void on_decision(const struct message *m)
+{
+    const struct decision *d = &m->decision;
+    if (!is_accepted(d))
+        return;
+    struct owned *r = route_of(d->route);
+    if (gate_state == RISK_HALTED || (gate_state == RISK_REDUCE_ONLY && d->kind == INTENT_ENTER))
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts while the gate is %s", m->env.epoch, m->env.pos,
+                 risk_state_text(gate_state));
+    check_owner(m, r);
+    check_state(m, r);
+    r->last = (struct place_at){m->env.epoch, m->env.pos};
+    note_accepted(m);
+}
+
+static void on_risk(const struct message *m)
+{
+    switch (m->env.type) {
+    case MSG_ASSIGN:
+        on_assign(m);
+        return;
+    case MSG_DECISION:
+        on_decision(m);
+        return;
+    case MSG_ROUTE:
+        route_of(m->route.route)->last = (struct place_at){m->env.epoch, m->env.pos};
+        return;
+    case MSG_STATE:
+        gate_state = m->state.state;
+        return;
+    default:
+        return;
+    }
+}
+
+/* ---- exec's ledger --------------------------------------------------------------------------------------------- */
+
+static void on_exec(const struct message *m)
+{
+    char key[60];
+    if (m->env.type != MSG_FILL)
+        return;
+    const int len = snprintf(key, sizeof key, "%s %s", m->fill.venue, m->fill.trade_id);
+    if (table_find(traded, key, (size_t)len) >= 0)
+        violated("exec books trade %s twice", key);
+    (void)table_intern(traded, key, (size_t)len);
+}
+
+void invariants_record(int stream, const struct message *m)
+{
+    if (stream == STREAM_RISK)
+        on_risk(m);
+    else
+        on_exec(m);
+}
+
+void invariants_reset(int stream)
+{
+    if (stream == STREAM_RISK) {
+        memset(routes, 0, sizeof routes);
+        n_routes = 0;
+        gate_state = RISK_NORMAL;
+        for (uint32_t i = 0; i < n_intended; i++)
+            intended[i].decided = false;
+    } else {
+        table_destroy(&traded);
+        traded = table_new(IDS_MAX, 60);
+        if (!traded)
+            violated("out of memory");
+    }
+}
+
+/* ---- the venue ------------------------------------------------------------------------------------------------- */
+
+static const struct accepted *decision_of(const struct order *order)
+{
+    for (uint32_t i = n_accepted; i > 0; i--)
+        if (accepted[i - 1].epoch == order->risk_epoch && accepted[i - 1].pos == order->risk_pos)
+            return &accepted[i - 1];
+    return NULL;
+}
+
+/* exec must have written that it sends the order before it does. */
+static void check_written(const struct order *order)
+{
+    const struct ledger_watch *l = &ledgers[STREAM_EXEC];
+    for (uint64_t i = l->n; i > 0; i--) {
+        const struct message *m = l->records[i - 1].message;
+        if (m->env.type == MSG_ORDER && strcmp(m->order.client_id, order->client_id) == 0)
+            return;
+    }
+    violated("order %s reaches the venue, and exec's journal has no word of it", order->client_id);
+}
+
+void invariants_submitted(const struct order *order)
+{
+    TRACE("submits %s: %s %s", order->client_id, side_text(order->side), order->symbol);
+    const size_t len = strlen(order->client_id);
+    if (table_find(submitted, order->client_id, len) >= 0)
+        violated("order %s reaches the venue a second time", order->client_id);
+    if (table_intern(submitted, order->client_id, len) < 0)
+        violated("more orders than the simulation has room for");
+    const struct accepted *a = decision_of(order);
+    if (!a)
+        violated("order %s reaches the venue; risk has accepted nothing at %" PRIu64 "/%" PRIu64,
+                 order->client_id, order->risk_epoch, order->risk_pos);
+    const struct decision *d = &a->decision;
+    if (order->leg >= d->n_legs || order->attempt > ATTEMPTS_MOST)
+        violated("order %s is for leg %u, attempt %u; the decision has %u legs", order->client_id, order->leg,
+                 order->attempt, d->n_legs);
+    const struct intent_leg *leg = &d->legs[order->leg];
+    const struct dec qty = {order->qty, order->qty_exp}, most = {leg->qty, leg->qty_exp};
+    if (strcmp(leg->symbol, order->symbol) != 0 || strcmp(leg->venue, order->venue) != 0 ||
+        dec_cmp(qty, most) > 0)
+        violated("order %s is not what decision %" PRIu64 "/%" PRIu64 " allows", order->client_id, a->epoch,
+                 a->pos);
+    if (order->attempt == 0 && (order->side != leg->side || order->price != leg->price))
+        violated("order %s is not of the side and price that were decided", order->client_id);
+    check_written(order);
+}
+
+void __real_paper_submit(struct paper *self, const struct order *order, struct now now);
+void __wrap_paper_submit(struct paper *self, const struct order *order, struct now now);
+void __wrap_paper_submit(struct paper *self, const struct order *order, struct now now)
+{
+    invariants_submitted(order);
+    __real_paper_submit(self, order, now);
+}
+
+/* ---- the database ---------------------------------------------------------------------------------------------- */
+
+void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos)
+{
+    const int s = stream_of(stream);
+    const struct record *r = record_at(s, pos);
+    if (pos > ledgers[s].synced_pos)
+        violated("position %" PRIu64 "/%" PRIu64 " of %s is in the database; %" PRIu64 " is synced", epoch,
+                 pos, stream, ledgers[s].synced_pos);
+    if (r && r->epoch != epoch)
+        violated("position %" PRIu64 " of %s is in the database with epoch %" PRIu64
+                 "; the journal has %" PRIu64,
+                 pos, stream, epoch, r->epoch);
+}

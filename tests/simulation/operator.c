@@ -1,0 +1,153 @@
+/* The one who sits before the pipeline: halts and resumes while all goes wrong, and at the end stops it in the design's
+ * order, as `sluice run` does. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "lib/runtime/sockets.h"
+#include "tests/simulation/services.h"
+#include "tests/simulation/simulation.h"
+
+#define TRADES_ON_NS (3 * NS_PER_SEC)
+#define SETTLES_NS   (60 * NS_PER_SEC)
+#define ASK_NS       (500 * NS_PER_MS)
+
+static bool halt_wanted, halted, done;
+static void *sockets_to[PROCESSES_MAX];
+static struct inbox inbox;
+static struct decoder *decoder;
+static struct drops drops;
+static uint64_t last_id;
+static struct message message;
+
+void operator_halts(void)
+{
+    halt_wanted = true;
+}
+
+bool operator_is_done(void)
+{
+    return done;
+}
+
+static void ask(struct process *p, enum control_verb verb)
+{
+    unsigned char bytes[512];
+    message_init(&message, MSG_REQUEST);
+    (void)text_set(message.env.stream, sizeof message.env.stream, "control");
+    message.request.id = ++last_id;
+    message.request.verb = verb;
+    const size_t len = codec_encode(&message, bytes, sizeof bytes);
+    (void)socket_send(sockets_to[p->number], bytes, len, false);
+}
+
+/* Sends a request until it is answered; false: not answered in time. */
+static bool tell(struct process *p, enum control_verb verb, int64_t for_ns, struct reply *reply)
+{
+    const int64_t until = world.mono_ns + for_ns;
+    while (world.mono_ns < until && p->up) {
+        ask(p, verb);
+        for (int64_t asked = world.mono_ns; world.mono_ns < asked + ASK_NS && p->up;
+             task_sleep(2 * NS_PER_MS)) {
+            while (inbox_take(&inbox, sockets_to[p->number]) == OK) {
+                const bool read = codec_decode(decoder, inbox.bytes, inbox.len, &message, &drops);
+                inbox_skip(&inbox, sockets_to[p->number]);
+                if (read && message.env.type == MSG_REPLY && message.reply.id == last_id) {
+                    *reply = message.reply;
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static bool tell_named(const char *name, enum control_verb verb, int64_t for_ns)
+{
+    struct reply reply;
+    return tell(process_named(name), verb, for_ns, &reply) && reply.code == CONTROL_DONE;
+}
+
+static void halt_and_resume(void)
+{
+    halt_wanted = false;
+    TRACE("halts");
+    halted = tell_named("risk", chance(500) ? VERB_HALT : VERB_REDUCE, NS_PER_SEC) || halted;
+    task_sleep(draw_around(300 * NS_PER_MS));
+    if (tell_named("risk", VERB_RESUME, NS_PER_SEC))
+        halted = false;
+}
+
+static void wait_until_settled(void)
+{
+    char words[256] = "";
+    const int64_t until = world.mono_ns + SETTLES_NS;
+    while (!quiet_settled(words)) {
+        if (world.mono_ns > until)
+            violated("not settled after %" PRId64 " s: %s", SETTLES_NS / NS_PER_SEC, words);
+        task_sleep(20 * NS_PER_MS);
+    }
+}
+
+static void stop(struct process *p)
+{
+    struct reply reply;
+    p->wanted = false;
+    (void)tell(p, VERB_STOP, 5 * NS_PER_SEC, &reply);
+    for (const int64_t until = world.mono_ns + 10 * NS_PER_SEC; p->up; task_sleep(5 * NS_PER_MS))
+        if (world.mono_ns > until)
+            violated("%s does not stop", p->name);
+    if (p->code != 0)
+        violated("%s stops with code %d", p->name, p->code);
+}
+
+static void stop_strategies(void)
+{
+    for (int i = 0; i < n_processes; i++)
+        if (strncmp(processes[i].name, "strategy", 8) == 0)
+            stop(&processes[i]);
+}
+
+static void stop_all(void)
+{
+    static const char *const order[] = {"risk", "exec", "recorder", "feed"};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        stop(process_named(order[i]));
+}
+
+int operator_main(int argc, char **argv)
+{
+    char endpoint[ENDPOINT_MAX], error[128];
+    (void)argc;
+    (void)argv;
+    decoder = decoder_new();
+    if (!decoder || inbox_open(&inbox) != OK)
+        violated("out of memory");
+    for (int i = 0; i < n_processes; i++) {
+        endpoint_make(processes[i].name, "control", endpoint);
+        if (socket_open(NULL, SOCKET_CONTROL_DEALER, endpoint, &sockets_to[i], error, sizeof error) != OK)
+            violated("%s", error);
+    }
+    while (!world.quiet) {
+        task_sleep(5 * NS_PER_MS);
+        if (halt_wanted)
+            halt_and_resume();
+    }
+    task_sleep(TRADES_ON_NS / 2);
+    if (!tell_named("risk", VERB_RESUME, 5 * NS_PER_SEC))
+        violated("risk does not resume");
+    task_sleep(TRADES_ON_NS / 2);
+    stop_strategies();
+    if (!tell_named("risk", VERB_DRAIN, 5 * NS_PER_SEC))
+        violated("risk does not drain");
+    wait_until_settled();
+    TRACE("all is settled");
+    quiet_check();
+    if (chance(300)) {
+        stop_all();
+        quiet_check();
+    }
+    done = true;
+    for (;;)
+        task_sleep(NS_PER_SEC);
+}
