@@ -268,6 +268,8 @@ static void take_market(struct service *s, const struct message *m, struct now n
     int index = view_apply(s->view, m, now);
     if (s->on_market && index >= 0)
         s->on_market(s, index, m, service_now(s, now));
+    if (s->on_market_message)
+        s->on_market_message(s, m, service_now(s, now));
 }
 
 static int drain_market(void *ctx, struct now now, int bound)
