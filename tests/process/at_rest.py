@@ -20,7 +20,8 @@ from ledger_checks import (check_client_ids_unique, check_decisions_have_ends, c
 
 STREAMS = ("risk", "exec")
 # Tables that are not named by an s behind the message's name.
-TABLES = {"assign": "assignments", "route": "route_states", "limits": "limits", "state": "risk_states", "adjust": "adjustments"}
+TABLES = {"assign": "assignments", "route": "route_states", "limits": "limits", "state": "risk_states",
+          "order": "order_events", "adjust": "adjustments"}
 KEY = {"run", "stream", "epoch", "pos", "item"}
 DIFFERENCES_SHOWN = 5
 
