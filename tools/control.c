@@ -49,7 +49,7 @@ void control_close(struct control **self)
     *self = NULL;
 }
 
-static int send_request(struct control *self, enum control_verb verb, const char *arg)
+int control_send(struct control *self, enum control_verb verb, const char *arg)
 {
     unsigned char bytes[512];
     message_init(&self->message, MSG_REQUEST);
@@ -62,7 +62,7 @@ static int send_request(struct control *self, enum control_verb verb, const char
     return socket_send(self->socket, bytes, len, false);
 }
 
-static bool take_reply(struct control *self, struct reply *reply)
+bool control_take(struct control *self, struct reply *reply)
 {
     while (inbox_take(&self->inbox, self->socket) == OK) {
         bool read =
@@ -76,21 +76,30 @@ static bool take_reply(struct control *self, struct reply *reply)
     return false;
 }
 
+void control_wait(struct control *const *controls, int n, int timeout_ms)
+{
+    zmq_pollitem_t items[CONTROLS_MAX];
+    int waited = 0;
+    for (int i = 0; i < n && waited < CONTROLS_MAX; i++)
+        if (controls[i])
+            items[waited++] = (zmq_pollitem_t){controls[i]->socket, 0, ZMQ_POLLIN, 0};
+    (void)zmq_poll(items, waited, timeout_ms);
+}
+
 int control_ask(struct control *self, enum control_verb verb, const char *arg, int timeout_ms,
                 struct reply *reply)
 {
     int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
-    int status = send_request(self, verb, arg);
+    int status = control_send(self, verb, arg);
     if (status)
         return status;
     for (;;) {
-        if (take_reply(self, reply))
+        if (control_take(self, reply))
             return OK;
         int64_t left_ns = until_ns - clock_mono_ns();
         if (left_ns <= 0)
             return E_AGAIN;
-        zmq_pollitem_t item = {self->socket, 0, ZMQ_POLLIN, 0};
-        (void)zmq_poll(&item, 1, (long)(left_ns / NS_PER_MS) + 1);
+        control_wait(&self, 1, (int)(left_ns / NS_PER_MS) + 1);
     }
 }
 

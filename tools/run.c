@@ -8,8 +8,9 @@
 #include <zmq.h>
 
 #include "lib/base/clock.h"
-#include "tools/control.h"
+#include "services/strategy/worker.h"
 #include "tools/report.h"
+#include "tools/roll_call.h"
 #include "tools/run_options.h"
 #include "tools/supervisor.h"
 #include "tools/verb.h"
@@ -31,24 +32,39 @@ static const char usage[] =
     "  --symbols N         simulated symbols at each of the two venues\n"
     "  --seed N            seed of the simulated market\n"
     "  --workers N         strategy processes\n"
+    "  --routes [N=]PREFIX[,PREFIX...]\n"
+    "                      worker N (without N: every worker without a --routes of its own) takes only "
+    "routes whose\n"
+    "                      name begins with one of these; a worker without any takes what nobody is pinned "
+    "to;\n"
+    "                      may be repeated, once for each N\n"
     "  --seconds N         stop after N seconds\n"
     "  --evaluations N     stop after N evaluations\n"
     "\n"
     "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 6 not reconciled\n";
 
-enum { WORKERS_MAX = 64, SERVICES_MAX = WORKERS_MAX + 4, ASK_MS = 300, STOP_MS = 8000, WATCH_US = 20000 };
+enum {
+    WATCH_MS = 20,
+    SETTLE_ASK_MS = 300,
+    SETTLE_MS = 8000,
+    STOP_MS = 8000,
+    STOP_WORKERS_MS = 2000,
+    ABSENT_MS = 2000, /* at a stop, who says why it does not come up is waited for so long */
+};
 
-#define ASK_EVERY_NS (200 * NS_PER_MS)
+#define ASK_EVERY_NS   (200 * NS_PER_MS)
+#define SILENT_NS      NS_PER_SEC
+#define ROUTES_FORM_NS (5 * NS_PER_SEC)
 
 struct running {
     struct run_options options;
     struct run_limits limits;
     struct supervisor children;
     void *zmq;
-    struct control *control[SERVICES_MAX]; /* as children */
-    struct reply reply[SERVICES_MAX];      /* last answers */
-    bool answered[SERVICES_MAX];
+    struct roll_call services; /* indexed as children */
+    bool told_of_pins;
     int64_t started_mono_ns;
+    int64_t ownerless_mono_ns; /* since when some routes have no worker; 0 = all have */
     int64_t last_books, last_evaluations, last_decisions, last_mono_ns;
     bool terminal;
 };
@@ -67,7 +83,7 @@ static void on_signal(int number)
 static bool start_child(struct running *run, const char *program, const char *name)
 {
     if (supervisor_start(&run->children, program, name) &&
-        control_open(run->zmq, name, &run->control[run->children.n - 1]) == OK)
+        roll_call_add(&run->services, run->zmq, name) == OK)
         return true;
     (void)fprintf(stderr, "sluice: %s cannot be started\n", name);
     return false;
@@ -111,20 +127,13 @@ static void say_hello(const struct running *run, const char *run_id)
 /* ---- watching
  * ------------------------------------------------------------------------------------------------- */
 
-static void ask_all(struct running *run)
-{
-    for (int i = 0; i < run->children.n; i++)
-        run->answered[i] = run->children.child[i].pid &&
-                           control_ask(run->control[i], VERB_STATUS, "", ASK_MS, &run->reply[i]) == OK;
-}
-
 /* The sum of a figure over the services that have it; what a service said last counts while it is away. */
 static int64_t figure(const struct running *run, const char *service, const char *name)
 {
     int64_t sum = 0;
     for (int i = 0; i < run->children.n; i++)
         if (strncmp(run->children.child[i].name, service, strlen(service)) == 0)
-            sum += control_metric(&run->reply[i], name, 0);
+            sum += control_metric(&run->services.reply[i], name, 0);
     return sum;
 }
 
@@ -143,6 +152,48 @@ static int64_t seconds_left(const struct running *run, int64_t seconds)
     int64_t by_limit = run->limits.seconds ? run->limits.seconds - seconds : INT64_MAX;
     int64_t left = by_replay < by_limit ? by_replay : by_limit;
     return left == INT64_MAX ? -1 : left;
+}
+
+static bool is_worker(const struct running *run, int i)
+{
+    return strncmp(run->children.child[i].name, "strategy", 8) == 0;
+}
+
+static bool answers(const struct running *run, int i, int64_t mono_ns)
+{
+    const struct child *c = &run->children.child[i];
+    return c->pid && roll_call_answered(&run->services, i, c->started_mono_ns) &&
+           roll_call_answered(&run->services, i, mono_ns - SILENT_NS);
+}
+
+/* A prefix that begins no route is a slip of the hand; routes form while instruments become known. */
+static void tell_of_pins(struct running *run, int64_t mono_ns)
+{
+    if (run->told_of_pins || figure(run, "risk", "routes") == 0 ||
+        mono_ns - run->started_mono_ns < ROUTES_FORM_NS)
+        return;
+    run->told_of_pins = true;
+    for (int i = 0; i < run->children.n; i++) {
+        const char *name = run->children.child[i].name;
+        const char *pinned = is_worker(run, i) ? worker_pinned(&run->options.config, name) : "";
+        if (*pinned && answers(run, i, mono_ns) &&
+            control_metric(&run->services.reply[i], "routes_open", 0) == 0)
+            printf("%s takes only routes that begin with %s: there is none, it has nothing to do\n", name,
+                   pinned);
+    }
+}
+
+/* How many routes have had no worker for longer than an assignment takes. */
+static int64_t ownerless(struct running *run, int64_t mono_ns)
+{
+    int64_t n = figure(run, "risk", "routes") - figure(run, "risk", "routes_assigned");
+    if (n <= 0)
+        run->ownerless_mono_ns = 0;
+    else if (run->ownerless_mono_ns == 0)
+        run->ownerless_mono_ns = mono_ns;
+    bool long_since = run->ownerless_mono_ns &&
+                      mono_ns - run->ownerless_mono_ns > run->options.config.risk.lease_ms * NS_PER_MS;
+    return long_since ? n : 0;
 }
 
 static void show_status(struct running *run, int64_t mono_ns)
@@ -170,9 +221,12 @@ static void show_status(struct running *run, int64_t mono_ns)
         printf(" | %s", risk_state_text((enum risk_state)gate));
     if (figure(run, "recorder", "store_away") > 0)
         printf(" | database away");
+    const int64_t without_worker = ownerless(run, mono_ns);
+    if (without_worker > 0)
+        printf(" | %" PRId64 " routes without a worker", without_worker);
     const char *separator = " | no answer: ";
     for (int i = 0; i < run->children.n; i++)
-        if (!run->answered[i]) {
+        if (!answers(run, i, mono_ns)) {
             printf("%s%s", separator, run->children.child[i].name);
             separator = " ";
         }
@@ -191,22 +245,24 @@ static bool finished(const struct running *run, int64_t mono_ns)
     return run->limits.evaluations && figure(run, "strategy", "evaluations") >= run->limits.evaluations;
 }
 
-/* false: somebody dies whenever it is started. */
-static bool keep_alive(struct running *run)
+/* Starts again who has died, and says so. */
+static void tend(struct running *run)
 {
     char words[512];
-    if (supervisor_watch(&run->children) > 0)
-        for (int i = 0; i < run->children.n; i++)
-            if (run->children.child[i].fell) {
-                supervisor_last_words(&run->children.child[i], words, sizeof words);
-                printf("%s died %s; starting it again\n", run->children.child[i].name, words);
-            }
-    const char *hopeless = supervisor_hopeless(&run->children);
-    if (hopeless)
-        (void)fprintf(stderr,
-                      "sluice: %s dies at once, ten times in a row; see log/%s.log and log/%s.stderr in %s\n",
-                      hopeless, hopeless, hopeless, run->options.dir);
-    return hopeless == NULL;
+    if (supervisor_watch(&run->children) == 0)
+        return;
+    for (int i = 0; i < run->children.n; i++) {
+        const struct child *c = &run->children.child[i];
+        if (!c->fell)
+            continue;
+        supervisor_last_words(c, words, sizeof words);
+        printf("%s died %s; starting it again", c->name, words);
+        if (c->quick_deaths > 1)
+            printf(" in %" PRId64 " ms: it has died at once %u times in a row, see log/%s.log",
+                   c->pause_ns / NS_PER_MS, c->quick_deaths, c->name);
+        (void)putchar('\n');
+    }
+    (void)fflush(stdout);
 }
 
 /* true: the run came to its end; false: it cannot go on. */
@@ -215,15 +271,23 @@ static bool watch(struct running *run)
     int64_t mono_ns = clock_mono_ns(), next_ns = mono_ns + NS_PER_SEC, asked_ns = 0;
     run->started_mono_ns = run->last_mono_ns = mono_ns;
     while (!finished(run, mono_ns)) {
-        (void)usleep(WATCH_US);
-        if (!keep_alive(run))
+        roll_call_listen(&run->services, WATCH_MS);
+        tend(run);
+        const char *hopeless = supervisor_hopeless(&run->children);
+        if (hopeless) {
+            (void)fprintf(
+                stderr,
+                "sluice: %s ends at once, ten times in a row; see log/%s.log and log/%s.stderr in %s\n",
+                hopeless, hopeless, hopeless, run->options.dir);
             return false;
+        }
         mono_ns = clock_mono_ns();
         if (mono_ns - asked_ns > ASK_EVERY_NS) {
-            ask_all(run);
+            roll_call_ask(&run->services);
             asked_ns = mono_ns;
         }
         if (mono_ns >= next_ns) {
+            tell_of_pins(run, mono_ns);
             show_status(run, mono_ns);
             next_ns = mono_ns - next_ns < NS_PER_SEC ? next_ns + NS_PER_SEC : mono_ns + NS_PER_SEC;
         }
@@ -242,52 +306,92 @@ static int child_index(const struct running *run, const char *name)
     return -1;
 }
 
-static void tell(struct running *run, const char *name, enum control_verb verb)
+/* Tells all that are marked to stop, and waits for them together. */
+static void stop_these(struct running *run, const bool *which, int timeout_ms)
 {
-    struct reply reply;
-    int i = child_index(run, name);
-    for (int attempt = 0; i >= 0 && attempt < 3; attempt++)
-        if (control_ask(run->control[i], verb, "", 1000, &reply) == OK)
-            return;
+    int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
+    for (int i = 0; i < run->children.n; i++)
+        if (which[i]) {
+            run->children.child[i].wanted = false;
+            if (run->children.child[i].pid)
+                roll_call_tell(&run->services, i, VERB_STOP);
+        }
+    for (int i = 0; i < run->children.n; i++)
+        if (which[i]) {
+            int64_t left_ms = (until_ns - clock_mono_ns()) / NS_PER_MS;
+            supervisor_end(&run->children, run->children.child[i].name, left_ms > 0 ? (int)left_ms : 0);
+        }
 }
 
-static bool answers(const struct running *run, const char *name)
+static void stop_workers(struct running *run)
 {
-    int i = child_index(run, name);
-    return i >= 0 && run->answered[i];
+    bool workers[CHILDREN_MAX] = {false};
+    for (int i = 0; i < run->children.n; i++)
+        workers[i] = is_worker(run, i);
+    stop_these(run, workers, STOP_WORKERS_MS);
 }
 
 /* Nothing is under way any more: exec has taken all of risk's ledger and has no basket open, and risk has
  * taken all of exec's. What either said before it died is no proof. */
-static bool settled(struct running *run)
+static bool settled(struct running *run, int risk, int exec)
 {
-    ask_all(run);
-    return answers(run, "exec") && answers(run, "risk") && figure(run, "risk", "current") > 0 &&
+    bool asked[CHILDREN_MAX] = {false};
+    int64_t mono_ns = clock_mono_ns();
+    asked[risk] = asked[exec] = true;
+    roll_call_ask_now(&run->services, asked, SETTLE_ASK_MS);
+    return roll_call_answered(&run->services, risk, mono_ns) &&
+           roll_call_answered(&run->services, exec, mono_ns) && figure(run, "risk", "current") > 0 &&
            figure(run, "exec", "baskets_open") == 0 && figure(run, "risk", "open_baskets") == 0 &&
            figure(run, "exec", "risk_pos") >= figure(run, "risk", "ledger_head_pos");
 }
 
+/* One of the two says why it does not come up: nobody can tell any more whether all is settled. */
+static const char *absent(struct running *run, int risk, int exec)
+{
+    const int both[] = {risk, exec};
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
+        const struct child *c = &run->children.child[both[i]];
+        if (c->refusals > 1 && (!c->pid || clock_mono_ns() - c->started_mono_ns < ABSENT_MS * NS_PER_MS))
+            return c->name;
+    }
+    return NULL;
+}
+
+/* The gate accepts nothing more, and what was accepted comes to its end. Who dies now is still needed. */
+static void settle(struct running *run)
+{
+    const int risk = child_index(run, "risk"), exec = child_index(run, "exec");
+    const int64_t begin_ns = clock_mono_ns();
+    pid_t told = 0;
+    for (;;) {
+        tend(run);
+        const struct child *gate = &run->children.child[risk];
+        if (gate->pid && gate->pid != told) {
+            roll_call_tell(&run->services, risk, VERB_DRAIN);
+            told = gate->pid;
+        }
+        if (settled(run, risk, exec))
+            return;
+        const int64_t waited_ns = clock_mono_ns() - begin_ns;
+        const char *missing = absent(run, risk, exec);
+        if (waited_ns >= SETTLE_MS * NS_PER_MS || (missing && waited_ns >= ABSENT_MS * NS_PER_MS)) {
+            printf("stopping with something under way: %s\n",
+                   missing ? missing : "risk and exec have not come to rest");
+            return;
+        }
+        roll_call_listen(&run->services, WATCH_MS);
+    }
+}
+
 static void stop_all(struct running *run)
 {
-    for (int i = 0; i < run->children.n; i++)
-        if (strncmp(run->children.child[i].name, "strategy", 8) == 0) {
-            run->children.child[i].wanted = false;
-            tell(run, run->children.child[i].name, VERB_STOP);
-            supervisor_end(&run->children, run->children.child[i].name, 2000);
-        }
-    tell(run, "risk", VERB_DRAIN);
-    for (int64_t until_ns = clock_mono_ns() + STOP_MS * NS_PER_MS;
-         clock_mono_ns() < until_ns && !settled(run);) {
-        (void)supervisor_watch(&run->children); /* who dies now is still needed */
-        (void)usleep(WATCH_US);
-    }
     static const char *const order[] = {"risk", "exec", "recorder", "feed"};
+    stop_workers(run);
+    settle(run);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        struct child *c = supervisor_child(&run->children, order[i]);
-        if (c)
-            c->wanted = false;
-        tell(run, order[i], VERB_STOP);
-        supervisor_end(&run->children, order[i], STOP_MS);
+        bool one[CHILDREN_MAX] = {false};
+        one[child_index(run, order[i])] = true;
+        stop_these(run, one, STOP_MS);
     }
 }
 
@@ -325,6 +429,10 @@ int verb_run(int argc, char **argv)
     int code = run_options_read(argc, argv, usage, &run.options, &run.limits);
     if (code)
         return code < 0 ? 0 : code;
+    if (run.options.resume && !*run.options.dir) {
+        (void)fprintf(stderr, "sluice: --resume: which run? expected --dir RUN with it\n");
+        return EXIT_USAGE;
+    }
     code = prepare(&run);
     if (code)
         return code;
@@ -341,8 +449,7 @@ int verb_run(int argc, char **argv)
     else
         supervisor_kill_all(&run.children);
     supervisor_close();
-    for (int i = 0; i < run.children.n; i++)
-        control_close(&run.control[i]);
+    roll_call_close(&run.services);
     if (run.zmq)
         (void)zmq_ctx_term(run.zmq);
     code = ended ? report_print(".", false, stdout) : EXIT_FAILED;

@@ -12,6 +12,8 @@ struct run_options {
     char dir[RUN_PATH_MAX]; /* absolute */
     bool resume;
     bool settings; /* some were given, by file or flag */
+    uint64_t pinned_workers; /* bit N-1: --routes N=... was given */
+    const char *live_only;   /* the first flag given that means something to a live run only; NULL = none */
 };
 
 /* Makes the directory and what belongs into it, changes into it, and locks it until this process ends. With `resume` it

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
                                              {"seed", required_argument, NULL, 'e'},
                                              {"speed", required_argument, NULL, 'x'},
                                              {"workers", required_argument, NULL, 'w'},
+                                             {"routes", required_argument, NULL, 'p'},
                                              {"seconds", required_argument, NULL, 't'},
                                              {"evaluations", required_argument, NULL, 'v'},
                                              {"resume", no_argument, NULL, 'R'},
@@ -95,7 +97,7 @@ static int read_config_file(int argc, char **argv, struct config *config, char e
     config_defaults(config);
     optind = 1;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1)
         if (option == 'c') {
             int status = config_load(config, optarg, error);
             if (status)
@@ -104,15 +106,82 @@ static int read_config_file(int argc, char **argv, struct config *config, char e
     return config_environment(config, environ, error);
 }
 
-static int unknown_flag(const char *flag)
+static const char *expected_value(const char *flag)
+{
+    static const struct {
+        const char *flag, *value;
+    } values[] = {{"--config", "a file"},
+                  {"--dir", "a directory"},
+                  {"--replay", "a recording"},
+                  {"--instruments", "a file"},
+                  {"--set", "section.key=value"},
+                  {"--speed", "a number, or max"},
+                  {"--routes", "[N=]PREFIX[,PREFIX...]"}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(values[i].flag, flag) == 0)
+            return values[i].value;
+    return "a whole number";
+}
+
+static int wrong_flag(const char *flag, bool bare)
 {
     const char *names[sizeof long_options / sizeof *long_options] = {NULL};
     for (size_t i = 0; long_options[i].name; i++)
         names[i] = long_options[i].name;
     const char *near = strncmp(flag, "--", 2) == 0 ? text_nearest(flag + 2, names) : NULL;
-    (void)fprintf(stderr, "sluice: \"%s\": unknown flag, or its value is missing%s%s%s; see --help\n", flag,
-                  near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+    if (bare)
+        (void)fprintf(stderr, "sluice: %s: its value is missing; expected %s behind it\n", flag,
+                      expected_value(flag));
+    else if (strncmp(flag, "--", 2) == 0 && strchr(flag, '='))
+        (void)fprintf(stderr, "sluice: \"%s\": unknown flag, or one that takes no value; see --help\n", flag);
+    else
+        (void)fprintf(stderr, "sluice: \"%s\": unknown flag%s%s%s; see --help\n", flag,
+                      near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
     return EXIT_USAGE;
+}
+
+static bool are_prefixes(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && text[0] != ',' && text[len - 1] != ',' && !strstr(text, ",,") &&
+           len < sizeof((struct config *)0)->strategy.pinned;
+}
+
+/* --routes PREFIX[,PREFIX...] for all workers, --routes N=PREFIX[,PREFIX...] for one. */
+static int pin(struct run_options *options, const char *text, char error[CONFIG_ERROR_MAX])
+{
+    struct config *config = &options->config;
+    const char *equals = strchr(text, '='), *prefixes = equals ? equals + 1 : text;
+    char name[24], key[48], *end = NULL;
+    long number = equals ? strtol(text, &end, 10) : 0;
+    if (!are_prefixes(prefixes) || (equals && (end != equals || end == text || number < 1 || number > 64))) {
+        (void)snprintf(
+            error, CONFIG_ERROR_MAX,
+            "--routes \"%.200s\": expected [N=]PREFIX[,PREFIX...], N a worker's number from 1 to 64, "
+            "the prefixes of routes' names at most 63 bytes",
+            text);
+        return E_SYNTAX;
+    }
+    if (!equals)
+        return config_set(config, "strategy.pinned", prefixes, error);
+    uint64_t bit = UINT64_C(1) << (number - 1);
+    if (options->pinned_workers & bit) {
+        (void)snprintf(
+            error, CONFIG_ERROR_MAX,
+            "--routes \"%.200s\": worker %ld was given routes already; expected one --routes with all "
+            "its prefixes, separated by commas",
+            text, number);
+        return E_EXISTS;
+    }
+    options->pinned_workers |= bit;
+    uint32_t i = 0;
+    (void)snprintf(name, sizeof name, "strategy-%ld", number);
+    while (i < config->n_pins && strcmp(config->pins[i].worker, name) != 0)
+        i++;
+    (void)snprintf(key, sizeof key, "pins.%u.worker", i);
+    int status = config_set(config, key, name, error);
+    (void)snprintf(key, sizeof key, "pins.%u.routes", i);
+    return status == OK ? config_set(config, key, prefixes, error) : status;
 }
 
 int run_options_read(int argc, char **argv, const char *usage, struct run_options *options,
@@ -130,11 +199,13 @@ int run_options_read(int argc, char **argv, const char *usage, struct run_option
     if (read_config_file(argc, argv, &options->config, error) != OK)
         return refuse(error);
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         code = 0;
-        options->settings = options->settings || strchr("crinsexw", option);
-        if (option == '?')
-            return unknown_flag(argv[optind - 1]);
+        options->settings = options->settings || strchr("crinsexwp", option);
+        if (option == '?' || option == ':')
+            return wrong_flag(argv[optind - 1], option == ':');
+        if (!options->live_only && (option == 'x' || option == 'w'))
+            options->live_only = option == 'x' ? "--speed" : "--workers";
         if (option == 'd')
             (void)snprintf(options->dir, sizeof options->dir, "%s", optarg);
         else if (option == 'R')
@@ -143,7 +214,9 @@ int run_options_read(int argc, char **argv, const char *usage, struct run_option
             code = count_flag("--seconds", optarg, &limits->seconds);
         else if (option == 'v')
             code = count_flag("--evaluations", optarg, &limits->evaluations);
-        else if (option != 'c' && set_flag(&options->config, option, optarg, error) != OK)
+        else if (option == 'p' && pin(options, optarg, error) != OK)
+            return refuse(error);
+        else if (option != 'c' && option != 'p' && set_flag(&options->config, option, optarg, error) != OK)
             return refuse(error);
         if (code)
             return code;
@@ -206,6 +279,21 @@ static int check_routes(const struct config *config, char error[RUN_ERROR_MAX])
     return OK;
 }
 
+/* A worker that is not started cannot have routes. */
+static int check_pins(const struct run_options *options, char error[RUN_ERROR_MAX])
+{
+    const int64_t workers = options->config.strategy.workers;
+    for (int64_t n = workers + 1; n <= 64; n++)
+        if (options->pinned_workers & UINT64_C(1) << (n - 1)) {
+            (void)snprintf(error, RUN_ERROR_MAX,
+                           "--routes %" PRId64 "=...: there is no such worker; expected 1 to %" PRId64
+                           ", as many as --workers says",
+                           n, workers);
+            return E_RANGE;
+        }
+    return OK;
+}
+
 int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
 {
     struct config *config = &options->config;
@@ -229,5 +317,7 @@ int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
     }
     if (status == OK)
         status = check_routes(config, error);
+    if (status == OK)
+        status = check_pins(options, error);
     return status == OK ? settle_market(config, error) : status;
 }

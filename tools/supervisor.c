@@ -15,7 +15,10 @@
 enum { HOPELESS = 10 };
 
 #define QUICK_DEATH_NS NS_PER_SEC
-#define PAUSE_MIN_NS   (50 * NS_PER_MS)
+/* Who has run for a while, or has died at once only once, is missed: it comes back without a pause to speak of. */
+#define PAUSE_FIRST_NS  (20 * NS_PER_MS)
+#define PAUSE_MIN_NS    (100 * NS_PER_MS)
+#define PAUSE_DOUBLINGS 5
 
 /* Who runs, for people and tests: replaced whole, so that a reader never sees half of it. */
 static void write_pids(const struct supervisor *s)
@@ -114,8 +117,9 @@ static void note_death(struct child *c, int status, int64_t mono_ns)
     c->fell = true;
     c->quick_deaths = quick ? c->quick_deaths + 1 : 0;
     c->refusals = quick && WIFEXITED(status) && WEXITSTATUS(status) != 0 ? c->refusals + 1 : 0;
-    uint32_t doublings = c->quick_deaths < 6 ? c->quick_deaths : 6;
-    c->restart_mono_ns = mono_ns + (PAUSE_MIN_NS << doublings);
+    uint32_t doublings = c->quick_deaths < PAUSE_DOUBLINGS + 2 ? c->quick_deaths - 2 : PAUSE_DOUBLINGS;
+    c->pause_ns = c->quick_deaths < 2 ? PAUSE_FIRST_NS : PAUSE_MIN_NS << doublings;
+    c->restart_mono_ns = mono_ns + c->pause_ns;
 }
 
 int supervisor_watch(struct supervisor *s)
@@ -130,7 +134,7 @@ int supervisor_watch(struct supervisor *s)
             died++;
             write_pids(s);
         }
-        if (!c->pid && c->wanted && mono_ns >= c->restart_mono_ns && c->quick_deaths < HOPELESS) {
+        if (!c->pid && c->wanted && mono_ns >= c->restart_mono_ns && c->refusals < HOPELESS) {
             c->restarts++;
             (void)spawn(s, c);
         }
@@ -141,7 +145,7 @@ int supervisor_watch(struct supervisor *s)
 const char *supervisor_hopeless(const struct supervisor *s)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->child[i].wanted && !s->child[i].pid && s->child[i].quick_deaths >= HOPELESS)
+        if (s->child[i].wanted && !s->child[i].pid && s->child[i].refusals >= HOPELESS)
             return s->child[i].name;
     return NULL;
 }

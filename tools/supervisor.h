@@ -15,6 +15,7 @@ struct child {
     pid_t pid;        /* 0 = not running */
     bool wanted;      /* restarted when it dies */
     int64_t started_mono_ns, restart_mono_ns;
+    int64_t pause_ns; /* between its last death and its next start */
     uint32_t restarts, quick_deaths;
     uint32_t refusals; /* times in a row that it ended at once and by itself, with a status that is not 0 */
     int last_status;   /* of waitpid */
@@ -36,11 +37,13 @@ void supervisor_close(void);
 /* Adds a child and starts it, in the working directory as run directory. false: it cannot be started. */
 bool supervisor_start(struct supervisor *s, const char *program, const char *name);
 
-/* Notes who died; starts again, after a pause that grows while it dies at once, who is wanted. Returns how many died
- * since the last call. */
+/* Notes who died; starts again who is wanted, after a pause that grows up to 3.2 s while it dies at once. Who is killed
+ * is started for ever; who ends by itself, saying why, until it is hopeless. Returns how many died since the last call.
+ */
 int supervisor_watch(struct supervisor *s);
 
-/* A wanted child has died at once ten times in a row: its name; else NULL. */
+/* A wanted child has ended at once and by itself, with a status that is not 0, ten times in a row: its name; else NULL.
+ * It is not started again. */
 const char *supervisor_hopeless(const struct supervisor *s);
 
 /* A wanted child that does not come up, but says why, and has not been up since: its name; else NULL. */

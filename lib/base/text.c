@@ -69,3 +69,14 @@ const char *text_nearest(const char *name, const char *const *names)
     }
     return nearest;
 }
+
+bool text_begins_with_one_of(const char *text, const char *prefixes)
+{
+    while (*prefixes != '\0') {
+        size_t len = strcspn(prefixes, ",");
+        if (len > 0 && strncmp(text, prefixes, len) == 0)
+            return true;
+        prefixes += len + (prefixes[len] == ',');
+    }
+    return false;
+}

@@ -13,4 +13,7 @@ bool text_set(char *field, size_t cap, const char *text);
  * is near enough to be what was meant; else NULL. */
 const char *text_nearest(const char *name, const char *const *names);
 
+/* One of the prefixes, which commas separate, begins the text; an empty one begins none. */
+bool text_begins_with_one_of(const char *text, const char *prefixes);
+
 #endif

@@ -46,6 +46,15 @@ static bool fits(const char *what, const char *text, size_t cap, char error[CONF
     return false;
 }
 
+const char *worker_pinned(const struct config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->n_pins; i++) {
+        if (strcmp(config->pins[i].worker, name) == 0)
+            return config->pins[i].routes;
+    }
+    return config->strategy.pinned;
+}
+
 struct worker *worker_new(const struct worker_options *options, char error[CONFIG_ERROR_MAX])
 {
     if (!options->strategy) {
@@ -70,6 +79,7 @@ struct worker *worker_new(const struct worker_options *options, char error[CONFI
         return NULL;
     }
     self->params_hash = options->strategy->params_hash(self->params);
+    self->pinned = worker_pinned(options->config, options->name);
     return self;
 }
 
@@ -270,7 +280,7 @@ static void say_hello(struct worker *self, bool goodbye, struct now now, struct 
     set_envelope(self, m, now);
     text_set(hello->worker, sizeof hello->worker, self->options.name);
     text_set(hello->strategy, sizeof hello->strategy, self->options.strategy->name);
-    text_set(hello->pinned, sizeof hello->pinned, self->options.config->strategy.pinned);
+    text_set(hello->pinned, sizeof hello->pinned, self->pinned);
     hello->incarnation = self->options.incarnation;
     hello->evaluations = self->evaluations;
     hello->intents = self->last_intent;
@@ -315,12 +325,15 @@ bool worker_quiet(const struct worker *self)
 
 void worker_status(const struct worker *self, struct reply *reply)
 {
-    uint32_t owned = 0;
-    for (uint32_t i = 0; i < table_count(self->route_names); i++)
+    uint32_t owned = 0, open = 0;
+    for (uint32_t i = 0; i < table_count(self->route_names); i++) {
         owned += self->routes[i].owned;
+        open += self->pinned[0] == '\0' || text_begins_with_one_of(self->routes[i].seen.name, self->pinned);
+    }
     status_metric(reply, "evaluations", (int64_t)self->evaluations);
     status_metric(reply, "intents", (int64_t)self->last_intent);
     status_metric(reply, "routes", owned);
+    status_metric(reply, "routes_open", open);
     status_metric(reply, "waiting", self->n_waiting);
     status_metric(reply, "accepted", (int64_t)self->accepted);
     status_metric(reply, "rejected", (int64_t)self->rejected);

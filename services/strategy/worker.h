@@ -26,6 +26,9 @@ struct worker_options {
     uint64_t build;
 };
 
+/* The prefixes of the routes that a worker of this name may take; "" = any. */
+const char *worker_pinned(const struct config *config, const char *name);
+
 struct worker *worker_new(const struct worker_options *options,
                           char error[CONFIG_ERROR_MAX]); /* NULL: words in error */
 void worker_destroy(struct worker **self);
@@ -55,7 +58,7 @@ void worker_stop(struct worker *self, struct now now, struct outbox *out);
 /* No intent waits for its decision: the market may go on in a paced replay. */
 bool worker_quiet(const struct worker *self);
 
-/* Metrics: evaluations, intents, routes, waiting. */
+/* Metrics: evaluations, intents, routes (owned), routes_open (that it knows and might own), waiting ... */
 void worker_status(const struct worker *self, struct reply *reply);
 
 /* The topics of an instrument the worker needs are told by the shell's subscription to all; see main.c. */

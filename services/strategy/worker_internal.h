@@ -47,6 +47,7 @@ struct worker {
     unsigned char *params, *states;
     size_t state_bytes; /* of one route, aligned */
     uint64_t params_hash;
+    const char *pinned; /* in the config */
 
     struct table *route_names;
     struct assigned *routes;

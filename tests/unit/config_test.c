@@ -290,6 +290,8 @@ START_TEST(what_is_written_reads_back_equal)
     must_set("recordings.0.path", "~");
     must_set("routes.0.a", "BTC-USDT@binance");
     must_set("routes.0.b", "BTC-KRW@upbit");
+    must_set("pins.0.worker", "strategy-2");
+    must_set("pins.0.routes", "BTC-,ETH-");
     must_set("balances.0.amount", "0.000000000000000001");
     must_set("balances.1.currency", "KRW");
     char *text = NULL;

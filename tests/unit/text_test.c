@@ -99,6 +99,19 @@ START_TEST(every_status_has_a_name_of_its_own)
 }
 END_TEST
 
+START_TEST(a_prefix_of_a_list_begins_a_text_or_does_not)
+{
+    ck_assert(text_begins_with_one_of("BTC-USDT@a", "BTC"));
+    ck_assert(text_begins_with_one_of("BTC-USDT@a", "ETH-,BTC-,SOL-"));
+    ck_assert(text_begins_with_one_of("SOL-USDT@a", "ETH-,BTC-,SOL-"));
+    ck_assert(!text_begins_with_one_of("BTC-USDT@a", "ETH-,TC-"));
+    ck_assert(!text_begins_with_one_of("BTC", "BTC-"));
+    ck_assert(!text_begins_with_one_of("BTC-USDT@a", ""));
+    ck_assert(!text_begins_with_one_of("BTC-USDT@a", ",,"));
+    ck_assert(!text_begins_with_one_of("BTC-USDT@a", "ETH-,"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -108,6 +121,7 @@ int main(void)
     tcase_add_test(promises, a_slip_of_the_hand_finds_the_name_that_was_meant);
     tcase_add_test(promises, the_nearer_of_two_is_taken);
     tcase_add_test(promises, what_is_like_nothing_finds_nothing);
+    tcase_add_test(promises, a_prefix_of_a_list_begins_a_text_or_does_not);
     tcase_add_test(promises, a_time_is_written_in_utc_to_the_nanosecond);
     tcase_add_test(promises, the_monotonic_clock_goes_forward_and_the_boot_id_stays);
     tcase_add_test(promises, every_status_has_a_name_of_its_own);
