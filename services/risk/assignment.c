@@ -264,18 +264,12 @@ static uint64_t score(const char *route, const char *worker)
     return h ^ (h >> 33);
 }
 
-/* 2: one of its prefixes, which commas separate, begins the route's name; 1: it has none and takes any; 0: it may not
- * have it. */
+/* 2: one of its prefixes begins the route's name; 1: it has none and takes any; 0: it may not have it. */
 static int fit(const struct owner *o, const char *route)
 {
-    const char *prefix = o->pinned;
-    while (*prefix != '\0') {
-        size_t len = strcspn(prefix, ",");
-        if (len > 0 && strncmp(route, prefix, len) == 0)
-            return 2;
-        prefix += len + (prefix[len] == ',');
-    }
-    return o->pinned[0] == '\0';
+    if (o->pinned[0] == '\0')
+        return 1;
+    return text_begins_with_one_of(route, o->pinned) ? 2 : 0;
 }
 
 /* Who is pinned to it comes before who takes any. */
