@@ -1,13 +1,24 @@
 /* The recorder's process: both ledgers and the market in, rows out. It never ends because of its database:
  * while that is away it follows on without storing, and when it is back it reads both ledgers again from
- * where the database stands. */
+ * where the database stands.
+ *
+ * A batch that the database refuses is read again and taken message by message (careful): the one that is refused goes
+ * to refused_rows in the same transaction as the position, so that nothing is lost and nothing waits behind it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/runtime/service.h"
+#include "services/recorder/market_rows.h"
 #include "services/recorder/recorder.h"
 
-enum { MARK_EVERY_NS = 1000000000, RETRY_NS = 1000000000, SAY_AGAIN_NS = 1000000000 };
+enum { MARKET_EVERY_NS = 1000000000, RETRY_NS = 1000000000, SAY_AGAIN_NS = 1000000000 };
+
+/* Who has lost a position to another recorder leaves it the field for this long. */
+#define CONFLICT_RETRY_NS (5 * NS_PER_SEC)
+
+/* Marks written in one transaction: each is a statement of its own, and the ledgers wait meanwhile. */
+enum { MARKS_AT_ONCE = 64, LAST_MARKET_BATCHES = 16 };
 
 /* At a stop both owners have been waiting for us, and are gone or going: there is nothing long to wait for.
  */
@@ -16,14 +27,19 @@ enum { MARK_EVERY_NS = 1000000000, RETRY_NS = 1000000000, SAY_AGAIN_NS = 1000000
 struct keeper {
     struct service s; /* first: callbacks get its address */
     struct recorder *core;
+    struct market_rows *market;
     struct store *store; /* NULL: away */
     struct outbox out;
     char target[256];
     bool away; /* it was said */
-    uint64_t outages, conflicts;
-    int64_t retry_ns, said_ns, marked_ns, stop_until_ns;
+    bool careful;
+    bool conflict; /* somebody else moved a position, or a row was there already: which, the positions tell */
+    uint64_t lost_at; /* sum of the positions at the conflict */
+    uint64_t refused_in_batch;
+    uint64_t outages, conflicts, refused;
+    int64_t retry_ns, said_ns, market_ns, stop_until_ns;
+    uint32_t next_mark;
     uint64_t marked[INSTRUMENTS_MAX]; /* version of each quote in the database */
-    bool mark_all;                    /* marks must be there before the end */
 };
 
 /* ---- the database ------------------------------------------------------------------------------------ */
@@ -33,16 +49,26 @@ static void outbox_drop(struct outbox *o)
     o->n_messages = o->n_effects = o->next = o->appended = 0;
 }
 
+static uint64_t sum_of_positions(const struct keeper *k)
+{
+    uint64_t sum = 0, epoch, pos;
+    for (int i = 0; i < RECORDER_STREAMS; i++)
+        if (recorder_stored(k->core, recorder_stream(i), &epoch, &pos))
+            sum += pos;
+    return sum;
+}
+
 /* Said once; what was not committed is read again. */
 static void go_away(struct keeper *k, const char *words, int status, struct now now)
 {
     if (!k->away)
-        log_line(LOG_ERROR, "store-away", "error=\"%s\" what=\"trying again each second; nothing is lost\"",
-                 words);
+        log_line(LOG_ERROR, "store-away", "error=\"%s\" what=\"trying again; nothing is lost\"", words);
     k->outages += !k->away;
     k->conflicts += status == E_STATE;
+    k->conflict = status == E_STATE;
+    k->lost_at = sum_of_positions(k);
     k->away = true;
-    k->retry_ns = now.mono_ns + RETRY_NS;
+    k->retry_ns = now.mono_ns + (status == E_STATE ? CONFLICT_RETRY_NS : RETRY_NS);
     recorder_lost(k->core);
     outbox_drop(&k->out);
     store_close(&k->store);
@@ -74,34 +100,49 @@ static void come_back(struct keeper *k, struct now now)
         return;
     }
     memset(k->marked, 0, sizeof k->marked);
+    /* Nobody has moved the positions, so it is a row that is there already. */
+    k->careful = k->conflict && sum_of_positions(k) == k->lost_at;
+    k->conflict = false;
+    k->refused_in_batch = 0;
     if (k->away)
         log_line(LOG_WARN, "store-back", "sink=%s", k->s.config.recorder.sink);
     k->away = false;
 }
 
+/* The batch is read again and taken message by message. */
+static void be_careful(struct keeper *k, struct now now)
+{
+    char words[STORE_ERROR_MAX];
+    (void)snprintf(words, sizeof words, "%s", store_error(k->store));
+    log_line(LOG_WARN, "batch-refused", "error=\"%s\" what=\"taken again message by message\"", words);
+    recorder_lost(k->core);
+    outbox_drop(&k->out);
+    store_rollback(k->store);
+    k->careful = true;
+    k->refused_in_batch = 0;
+    int status = start_streams(k);
+    if (status)
+        go_away(k, store_error(k->store), status, now);
+}
+
 static int store_row(void *ctx, const struct message *m)
 {
     struct keeper *k = ctx;
-    return store_add(k->store, k->s.run, m);
-}
-
-/* Last prices of what has changed; not more often than each second, but at the end. */
-static int store_marks(struct keeper *k, int64_t mono_ns)
-{
-    const struct view *view = k->s.view;
-    if (!k->mark_all && mono_ns - k->marked_ns < MARK_EVERY_NS)
-        return OK;
-    k->marked_ns = mono_ns;
-    for (uint32_t i = 0; i < view_count(view) && i < INSTRUMENTS_MAX; i++) {
-        const struct quote *q = view_at(view, i);
-        if (q->version == k->marked[i])
-            continue;
-        int status = store_mark(k->store, k->s.run, q);
-        if (status)
-            return status;
-        k->marked[i] = q->version;
+    if (!k->careful)
+        return store_add(k->store, k->s.run, m);
+    char words[STORE_ERROR_MAX];
+    int status = store_add_apart(k->store, k->s.run, m);
+    if (status != E_REFUSED && status != E_STATE)
+        return status;
+    (void)snprintf(words, sizeof words, "%s", store_error(k->store));
+    status = store_refuse(k->store, k->s.run, m, words);
+    if (status == OK) {
+        k->refused_in_batch++;
+        log_line(LOG_ERROR, "row-refused",
+                 "stream=%s epoch=%lu pos=%lu type=%s error=\"%s\" what=\"it is in refused_rows\"",
+                 m->env.stream, m->env.epoch, m->env.pos, message_kind(m->env.type)->body->name, words);
     }
-    return OK;
+    return status;
 }
 
 static int commit(void *ctx, const struct message *m)
@@ -109,12 +150,59 @@ static int commit(void *ctx, const struct message *m)
     struct keeper *k = ctx;
     struct store_position positions[RECORDER_STREAMS];
     (void)m;
-    int status = store_marks(k, clock_mono_ns());
-    if (status == OK)
-        status = store_commit(k->store, k->s.run, positions, recorder_positions(k->core, positions));
-    if (status == OK)
-        recorder_committed(k->core);
-    return status;
+    int status = store_commit(k->store, k->s.run, positions, recorder_positions(k->core, positions));
+    if (status)
+        return status;
+    recorder_committed(k->core);
+    /* Where one is refused the next may be as well. */
+    k->careful = k->careful && k->refused_in_batch > 0;
+    k->refused += k->refused_in_batch;
+    k->refused_in_batch = 0;
+    return OK;
+}
+
+/* ---- the market -------------------------------------------------------------------------------------- */
+
+/* Last prices of what has changed, some at a time; *more when that was not all. */
+static int store_marks(struct keeper *k, uint32_t most, bool *more)
+{
+    const struct view *view = k->s.view;
+    uint32_t n = view_count(view) < INSTRUMENTS_MAX ? view_count(view) : INSTRUMENTS_MAX, written = 0;
+    int status = OK;
+    for (uint32_t i = 0; status == OK && i < n && written < most; i++) {
+        uint32_t at = k->next_mark++ % n;
+        const struct quote *q = view_at(view, at);
+        if (q->version == k->marked[at])
+            continue;
+        status = store_mark(k->store, k->s.run, q);
+        k->marked[at] = q->version;
+        written++;
+    }
+    *more = written == most;
+    return status == OK && written ? store_commit(k->store, k->s.run, NULL, 0) : status;
+}
+
+/* In transactions of its own, and only when none of the ledgers is open. */
+static void store_market(struct keeper *k, struct now now)
+{
+    bool due = now.mono_ns - k->market_ns >= MARKET_EVERY_NS, more = false;
+    if (!recorder_between(k->core) || (!due && !market_rows_pressing(k->market)))
+        return;
+    int status = market_rows_store(k->market, k->store);
+    if (due && status == OK)
+        status = store_marks(k, MARKS_AT_ONCE, &more);
+    if (due && !more && market_rows_waiting(k->market) == 0)
+        k->market_ns = now.mono_ns;
+    if (status == E_IO)
+        go_away(k, store_error(k->store), status, now);
+    else if (status)
+        log_line(LOG_WARN, "marks", "error=\"%s\"", store_error(k->store));
+}
+
+static void on_market_message(struct service *s, const struct message *m, struct now now)
+{
+    (void)now;
+    market_rows_take(((struct keeper *)s)->market, m);
 }
 
 /* ---- the ledgers ------------------------------------------------------------------------------------- */
@@ -156,7 +244,9 @@ static bool store_all(struct keeper *k, bool force, struct now now)
             break;
         status = effects_run(&k->out, &devices);
     } while (status == OK);
-    if (status)
+    if (status == E_REFUSED && !k->careful)
+        be_careful(k, now);
+    else if (status)
         go_away(k, store_error(k->store), status, now);
     return status == OK;
 }
@@ -190,8 +280,14 @@ static void stop_when_done(struct keeper *k, struct now now)
     if (!done && now.mono_ns < k->stop_until_ns)
         return;
     if (k->store) {
-        k->mark_all = true;
-        if (store_marks(k, now.mono_ns) != OK || store_commit(k->store, k->s.run, NULL, 0) != OK)
+        bool more = true;
+        int status = OK;
+        store_rollback(k->store);
+        for (int i = 0; status == OK && i < LAST_MARKET_BATCHES && market_rows_waiting(k->market) > 0; i++)
+            status = market_rows_store(k->market, k->store);
+        if (status == OK)
+            status = store_marks(k, INSTRUMENTS_MAX, &more);
+        if (status)
             log_line(LOG_ERROR, "marks", "error=\"%s\"", store_error(k->store));
     }
     if (!done)
@@ -209,6 +305,7 @@ static void on_time(struct service *s, struct now now)
     if (k->store && store_all(k, k->stop_until_ns != 0, now)) {
         read_again(k);
         say_again(k, now);
+        store_market(k, now);
     }
     if (k->stop_until_ns)
         stop_when_done(k, now);
@@ -231,6 +328,8 @@ static void on_status(struct service *s, struct reply *reply)
     status_metric(reply, "store_away", k->store == NULL);
     status_metric(reply, "store_outages", (int64_t)k->outages);
     status_metric(reply, "store_conflicts", (int64_t)k->conflicts);
+    status_metric(reply, "refused_rows", (int64_t)k->refused);
+    market_rows_status(k->market, reply);
 }
 
 static void find_target(struct keeper *k)
@@ -242,18 +341,20 @@ static void find_target(struct keeper *k)
 
 int main(int argc, char **argv)
 {
-    static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
+    static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", "venue.", NULL};
     struct keeper *k = service_state(sizeof *k);
     struct service *s = &k->s;
     service_open(s, "recorder", argc, argv);
     service_view(s);
     find_target(k);
     k->core = recorder_new(&s->config, s->run);
-    if (!k->core || outbox_open(&k->out, OUTBOX_CAPACITY) != OK)
+    k->market = market_rows_new(&s->config, s->run);
+    if (!k->core || !k->market || outbox_open(&k->out, OUTBOX_CAPACITY) != OK)
         service_fail(s, "out of memory");
     s->on_time = on_time;
     s->on_control = on_control;
     s->on_status = on_status;
+    s->on_market_message = on_market_message;
     for (int i = 0; i < RECORDER_STREAMS; i++)
         service_follow(s, recorder_stream(i), 0, 0, on_ledger);
     come_back(k, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()});
@@ -261,6 +362,7 @@ int main(int argc, char **argv)
     int code = service_run(s);
     store_close(&k->store);
     recorder_destroy(&k->core);
+    market_rows_destroy(&k->market);
     outbox_close(&k->out);
     free(k);
     return code;

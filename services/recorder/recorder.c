@@ -5,19 +5,13 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "services/recorder/ring.h"
 
 /* A call emits at most this many rows, so that the outbox has room for what follows. */
 enum { ROWS_PER_CALL = OUTBOX_PER_INPUT_MAX - 4 };
 
 struct place {
     uint64_t epoch, pos;
-};
-
-/* Records in a ring of bytes, each behind its length, and cut to its type's size. */
-struct ring {
-    unsigned char *bytes;
-    size_t head, tail, used; /* tail: where the next one goes */
-    uint64_t records;
 };
 
 struct strand {
@@ -51,84 +45,6 @@ static const struct {
     enum peer peer;
 } streams[RECORDER_STREAMS] = {{"risk", PEER_RISK_LEDGER}, {"exec", PEER_EXEC_LEDGER}};
 
-/* ---- ring -------------------------------------------------------------------------------------------- */
-
-static void ring_write(struct ring *r, const void *bytes, size_t len)
-{
-    size_t first = RECORDER_WAITING_BYTES - r->tail;
-    first = first < len ? first : len;
-    memcpy(r->bytes + r->tail, bytes, first);
-    memcpy(r->bytes, (const char *)bytes + first, len - first);
-    r->tail = (r->tail + len) % RECORDER_WAITING_BYTES;
-    r->used += len;
-}
-
-static void ring_peek(const struct ring *r, size_t at, void *bytes, size_t len)
-{
-    at = (r->head + at) % RECORDER_WAITING_BYTES;
-    size_t first = RECORDER_WAITING_BYTES - at;
-    first = first < len ? first : len;
-    memcpy(bytes, r->bytes + at, first);
-    memcpy((char *)bytes + first, r->bytes, len - first);
-}
-
-static bool ring_put(struct ring *r, const struct message *m)
-{
-    const struct message_kind *kind = message_kind(m->env.type);
-    uint32_t len = (uint32_t)(offsetof(struct message, inst) + kind->body->size);
-    if (RECORDER_WAITING_BYTES - r->used < sizeof len + len)
-        return false;
-    ring_write(r, &len, sizeof len);
-    ring_write(r, m, len);
-    r->records++;
-    return true;
-}
-
-static void ring_look(const struct ring *r, struct message *m)
-{
-    uint32_t len;
-    ring_peek(r, 0, &len, sizeof len);
-    ring_peek(r, sizeof len, m, len);
-}
-
-static void ring_drop(struct ring *r)
-{
-    uint32_t len;
-    ring_peek(r, 0, &len, sizeof len);
-    r->head = (r->head + sizeof len + len) % RECORDER_WAITING_BYTES;
-    r->used -= sizeof len + len;
-    r->records--;
-}
-
-/* Takes away what was put last, back to pos: what is left is what was before it. */
-static struct place ring_cut(struct ring *r, uint64_t first_pos, struct place before)
-{
-    struct ring all = *r;
-    struct place last = before;
-    r->tail = r->head;
-    r->used = 0;
-    r->records = 0;
-    for (; all.records > 0; ring_drop(&all)) {
-        uint32_t len;
-        struct envelope env;
-        ring_peek(&all, 0, &len, sizeof len);
-        ring_peek(&all, sizeof len, &env, sizeof env);
-        if (env.pos >= first_pos)
-            break;
-        last = (struct place){env.epoch, env.pos};
-        r->tail = (r->tail + sizeof len + len) % RECORDER_WAITING_BYTES;
-        r->used += sizeof len + len;
-        r->records++;
-    }
-    return last;
-}
-
-static void ring_empty(struct ring *r)
-{
-    r->head = r->tail = r->used = 0;
-    r->records = 0;
-}
-
 /* ---- life -------------------------------------------------------------------------------------------- */
 
 struct recorder *recorder_new(const struct config *config, const char *run)
@@ -138,8 +54,7 @@ struct recorder *recorder_new(const struct config *config, const char *run)
     for (int i = 0; ok && i < RECORDER_STREAMS; i++) {
         self->strands[i].stream = streams[i].stream;
         self->strands[i].peer = streams[i].peer;
-        self->strands[i].ring.bytes = malloc(RECORDER_WAITING_BYTES);
-        ok = self->strands[i].ring.bytes;
+        ok = ring_open(&self->strands[i].ring, RECORDER_WAITING_BYTES);
     }
     if (!ok) {
         if (self)
@@ -155,7 +70,7 @@ struct recorder *recorder_new(const struct config *config, const char *run)
 void recorder_destroy(struct recorder **self)
 {
     for (int i = 0; *self && i < RECORDER_STREAMS; i++)
-        free((*self)->strands[i].ring.bytes);
+        ring_close(&(*self)->strands[i].ring);
     free(*self);
     *self = NULL;
 }
@@ -223,8 +138,11 @@ static void take_gap(struct recorder *self, struct strand *s, const struct messa
     m->env.epoch = m->gap.from_epoch;
     m->env.pos = m->gap.from_pos;
     m->env.time_out = now.utc_ns;
-    if (strcmp(m->gap.cause, "rollback") == 0)
-        s->queued = ring_cut(&s->ring, m->gap.from_pos, s->reached);
+    if (strcmp(m->gap.cause, "rollback") == 0) {
+        struct envelope last;
+        bool any = ring_cut(&s->ring, m->gap.from_pos, &last);
+        s->queued = any ? (struct place){last.epoch, last.pos} : s->reached;
+    }
     self->gaps++;
     s->after_gap = true;
     /* Room also for the record behind it, or the gap could not be stored. */
@@ -273,22 +191,41 @@ static bool may_store(const struct strand *s)
     struct envelope env;
     if (s->ring.records == 0)
         return false;
-    ring_peek(&s->ring, sizeof(uint32_t), &env, sizeof env);
+    ring_look_envelope(&s->ring, &env);
     return env.pos <= s->synced;
 }
 
-/* Rows of one strand, at most `room`. Returns how many. */
-static int store_rows(struct recorder *self, struct strand *s, int room, struct outbox *out)
+/* A message's own row and those of its lists. */
+static int64_t rows_of(const struct message *m)
+{
+    int64_t rows = 1;
+    for (const struct field *f = message_kind(m->env.type)->body->fields(); f->name; f++) {
+        uint32_t count = 0;
+        if (f->kind == FIELD_LIST)
+            memcpy(&count, (const char *)&m->inst + f->count_offset, sizeof count);
+        rows += count;
+    }
+    return rows;
+}
+
+/* Messages of one strand, at most `room`. Returns how many; *full when the next one belongs into the next
+ * transaction. */
+static int store_messages(struct recorder *self, struct strand *s, int room, bool *full, struct outbox *out)
 {
     int n = 0;
-    /* A gap alone is no place to stop: the batch goes on to the record behind it. */
-    for (; n < room && may_store(s) && (self->rows_open < self->batch_rows || s->gap_open); n++) {
+    for (; n < room && may_store(s); n++) {
         ring_look(&s->ring, &self->scratch);
+        int64_t rows = rows_of(&self->scratch);
+        /* A gap alone is no place to stop: the batch goes on to the record behind it. */
+        if (self->rows_open > 0 && self->rows_open + rows > self->batch_rows && !s->gap_open) {
+            *full = true;
+            break;
+        }
         struct message *m = outbox_message(out, (enum message_type)self->scratch.env.type);
         message_copy(m, &self->scratch);
         outbox_add(out, EFFECT_STORE, m, PEER_NONE);
         ring_drop(&s->ring);
-        self->rows_open++;
+        self->rows_open += rows;
         s->gap_open = m->env.type == MSG_GAP && m->gap.from_pos == m->env.pos &&
                       strcmp(m->gap.stream_lost, s->stream) == 0;
         if (!s->gap_open)
@@ -342,7 +279,7 @@ static bool is_due(const struct recorder *self, bool force, struct now now)
 void recorder_on_time(struct recorder *self, bool force, struct now now, struct outbox *out)
 {
     int room = ROWS_PER_CALL, stored = 0;
-    bool gap_open = false, more = false;
+    bool gap_open = false, more = false, full = false;
     for (int i = 0; i < RECORDER_STREAMS; i++)
         if (!self->strands[i].taken)
             return;
@@ -351,12 +288,12 @@ void recorder_on_time(struct recorder *self, bool force, struct now now, struct 
         return;
     for (int i = 0; i < RECORDER_STREAMS; i++) {
         struct strand *s = &self->strands[i];
-        stored += store_rows(self, s, room - stored, out);
+        stored += store_messages(self, s, room - stored, &full, out);
         gap_open = gap_open || s->gap_open;
         more = more || may_store(s);
     }
     /* The transaction goes on at the next call, or when the record behind a gap has come. */
-    if ((more && self->rows_open < self->batch_rows) || gap_open)
+    if ((more && !full) || gap_open)
         return;
     commit(self, out);
     self->flushing = false;
@@ -401,6 +338,11 @@ bool recorder_behind(struct recorder *self, const char *stream, uint64_t *epoch,
     *epoch = s->stored.epoch;
     *pos = s->stored.pos;
     return true;
+}
+
+bool recorder_between(const struct recorder *self)
+{
+    return !self->flushing && !self->committing && self->rows_open == 0;
 }
 
 bool recorder_idle(const struct recorder *self)

@@ -50,6 +50,9 @@ void recorder_lost(struct recorder *self);
  * behind (epoch, pos). Said once. */
 bool recorder_behind(struct recorder *self, const char *stream, uint64_t *epoch, uint64_t *pos);
 
+/* No transaction is begun: something else may have the store. */
+bool recorder_between(const struct recorder *self);
+
 /* Nothing waits that may be stored. */
 bool recorder_idle(const struct recorder *self);
 

@@ -239,6 +239,32 @@ int store_refuse(struct store *self, const char *run, const struct message *m, c
     return ended(self, status);
 }
 
+static int take_any(void *ctx, int columns, const char *const *names, const char *const *values)
+{
+    (void)columns, (void)names, (void)values;
+    *(bool *)ctx = true;
+    return OK;
+}
+
+int store_holds(struct store *self, const char *run, const struct message *m, bool *holds)
+{
+    char sql[256], epoch[24], seq[24];
+    uint32_t n;
+    const struct store_table *table = schema_tables(self->schema, m->env.type, &n);
+    *holds = false;
+    if (n == 0 || table->key != KEYED_MARKET)
+        return OK;
+    schema_row(table, run, m, 0, &self->row);
+    const char *params[] = {run, self->row.topic, epoch, seq};
+    (void)snprintf(epoch, sizeof epoch, "%" PRId64, (int64_t)m->env.epoch);
+    (void)snprintf(seq, sizeof seq, "%" PRId64, (int64_t)m->env.seq);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT 1 FROM \"%s\" WHERE run = $1 AND topic = $2 AND epoch = CAST($3 AS BIGINT) AND "
+                   "seq = CAST($4 AS BIGINT)",
+                   table->name);
+    return ended(self, store_query(self, sql, params, 4, take_any, holds));
+}
+
 int store_clear(struct store *self, const char *run)
 {
     int status = delete_from(self, run, NULL, 0);

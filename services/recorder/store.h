@@ -35,6 +35,12 @@ int store_add(struct store *self, const char *run, const struct message *m);
  * words in store_error. Slower: what was added before goes over first. After E_IO the transaction is void. */
 int store_add_apart(struct store *self, const char *run, const struct message *m);
 
+/* Whether a market message's row is there already. */
+int store_holds(struct store *self, const char *run, const struct message *m, bool *holds);
+
+/* As env.stream of a `bbo` it says that it was made from the book of its instrument: seq counts on the book's topic. */
+#define STORE_FROM_BOOK "book"
+
 /* Keeps a message that was refused, as JSON and with the reason, in refused_rows. */
 int store_refuse(struct store *self, const char *run, const struct message *m, const char *why);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/table.h"
 #include "services/recorder/store_internal.h"
 
 enum { CHECKSUM_MAX = 17 };
@@ -16,13 +17,9 @@ struct applied {
     char *error;
 };
 
-/* FNV-1a, 64 bits. */
 static void checksum(const char *sql, char out[CHECKSUM_MAX])
 {
-    uint64_t sum = UINT64_C(14695981039346656037);
-    for (; *sql; sql++)
-        sum = (sum ^ (unsigned char)*sql) * UINT64_C(1099511628211);
-    (void)snprintf(out, CHECKSUM_MAX, "%016" PRIx64, sum);
+    (void)snprintf(out, CHECKSUM_MAX, "%016" PRIx64, fnv1a(FNV_OFFSET, sql, strlen(sql)));
 }
 
 static const struct migration *find(const struct migration *of, const char *sink, int number)

@@ -283,7 +283,9 @@ static void key_cells(const struct store_table *table, const char *run, const st
 {
     row->cells[KEY_RUN] = text_cell(run, SIZE_MAX);
     if (table->key == KEYED_MARKET) {
-        size_t len = topic_of(m, row->topic);
+        bool of_book = m->env.type == MSG_BBO && strcmp(m->env.stream, STORE_FROM_BOOK) == 0;
+        size_t len =
+            of_book ? topic_make("book", m->bbo.symbol, m->bbo.venue, row->topic) : topic_of(m, row->topic);
         row->cells[KEY_STREAM] = (struct cell){.kind = COLUMN_TEXT, .text = row->topic, .len = len};
     } else {
         row->cells[KEY_STREAM] = text_cell(m->env.stream, sizeof m->env.stream);
