@@ -181,6 +181,21 @@ static void print_record(struct decoder *decoder, const struct journal_record *r
            record->epoch, record->pos, record->time_ns, record->len);
 }
 
+/* Asked for what is not there yet: says where the journal ends. */
+static int past_the_end(const char *name, const char *dir, uint64_t from)
+{
+    struct cursor c = {.pos = 0};
+    struct segment_sum sum;
+    const int n = segments_list(dir, room.segments, SEGMENTS_MAX);
+    if (n > 0)
+        (void)sum_segment(dir, room.segments[n - 1], &c, &sum);
+    fprintf(stderr,
+            "sluice journal: %s--from %" PRIu64 ": the journal ends at position %" PRIu64
+            "; expected a position up to there\n",
+            label(name), from, c.pos);
+    return EXIT_FAILED;
+}
+
 static int cat_one(const char *name, const char *dir, const struct options *options)
 {
     struct journal_reader *reader;
@@ -197,7 +212,9 @@ static int cat_one(const char *name, const char *dir, const struct options *opti
         print_record(decoder, &record);
         left--;
     }
-    const int result = got < 0 ? reading_failed(name, got, journal_reader_error(reader)) : EXIT_DONE;
+    int result = got < 0 ? reading_failed(name, got, journal_reader_error(reader)) : EXIT_DONE;
+    if (got == 0 && left == options->count && options->from > 1)
+        result = past_the_end(name, dir, options->from);
     journal_reader_close(&reader);
     decoder_destroy(&decoder);
     return result;

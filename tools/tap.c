@@ -139,7 +139,7 @@ static void listen_on(struct tap *tap)
 static bool nobody_is_there(const char *live)
 {
     if (strncmp(live, "ipc://", 6) == 0 && !endpoint_answers(live)) {
-        (void)fprintf(stderr, "sluice: nobody listens at %s\n", live);
+        (void)fprintf(stderr, "sluice: nobody publishes at %s; expected a service that runs\n", live);
         return true;
     }
     (void)fprintf(stderr, "sluice: nothing heard yet from %s\n", live);
@@ -262,6 +262,21 @@ static int arguments(struct tap *tap, int argc, char **argv, const char **target
     return 0;
 }
 
+/* While a run goes on its supervisor keeps pids.json in its directory, in which we are. */
+static bool has_ended(const char *live)
+{
+    char dir[RUN_PATH_MAX];
+    if (access("pids.json", F_OK) == 0 || endpoint_answers(live))
+        return false;
+    if (!getcwd(dir, sizeof dir))
+        (void)snprintf(dir, sizeof dir, ".");
+    (void)fprintf(stderr,
+                  "sluice: the run in %s has ended, nobody publishes at %s; what it has recorded is shown by "
+                  "sluice report --dir %s and sluice journal cat %s\n",
+                  dir, live, dir, dir);
+    return true;
+}
+
 static int find_endpoint(const char *target, const char *dir, char live[ENDPOINT_MAX])
 {
     static const char *const services[] = {"feed", "risk", "exec", NULL};
@@ -289,7 +304,7 @@ static int find_endpoint(const char *target, const char *dir, char live[ENDPOINT
         return EXIT_UNREACHABLE;
     }
     endpoint_make(target, strcmp(target, "feed") == 0 ? "market" : "ledger", live);
-    return 0;
+    return has_ended(live) ? EXIT_UNREACHABLE : 0;
 }
 
 int verb_tap(int argc, char **argv)

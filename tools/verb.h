@@ -16,8 +16,11 @@ enum exit_code {
 int verb_backtest(int argc, char **argv);
 int verb_books(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
+int verb_halt(int argc, char **argv);
 int verb_journal(int argc, char **argv);
+int verb_reduce(int argc, char **argv);
 int verb_report(int argc, char **argv);
+int verb_resume(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_show_config(int argc, char **argv);
 int verb_tap(int argc, char **argv);
