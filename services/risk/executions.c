@@ -156,12 +156,15 @@ static void on_fill(struct risk *self, const struct fill *fill, struct now now, 
 }
 
 /* A basket whose decision is not open here keeps its route from trading until it has ended. */
-static void on_stray(struct held_route *route, struct place decision, bool terminal)
+void executions_stray(struct held_route *route, struct place decision, const struct basket *b)
 {
-    if (!terminal)
+    if (!b->terminal) {
         route->stray = decision;
-    else if (place_equal(route->stray, decision))
+        route->stray_kind = b->kind;
+        route->stray_policy = b->policy;
+    } else if (place_equal(route->stray, decision)) {
         route->stray = (struct place){0, 0};
+    }
 }
 
 static void on_basket(struct risk *self, const struct basket *b, struct now now, struct outbox *out)
@@ -179,7 +182,7 @@ static void on_basket(struct risk *self, const struct basket *b, struct now now,
     if (ours)
         begin(basket, self->exec);
     if (!ours)
-        on_stray(route, decision, b->terminal);
+        executions_stray(route, decision, b);
     reconcile_passed(self, decision);
     if (!b->terminal || !place_before(route->exec, self->exec))
         return;

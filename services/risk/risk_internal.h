@@ -125,6 +125,8 @@ struct held_route {
     struct open_basket basket;
     struct place accepted; /* the route's last accepted decision */
     bool ended;            /* and exec's ledger has told its end */
+    enum intent_kind stray_kind;
+    enum basket_policy stray_policy;
     struct place stray; /* decision of a basket that exec has open and that is not open here; 0, 0 = none */
     struct place hold;  /* nothing is accepted before exec has passed this decision; 0, 0 = none */
     bool told_busy;        /* by the last record of the route */
@@ -317,6 +319,8 @@ void assignment_apply_session(struct risk *self, const struct session *session);
 
 void executions_apply_route(struct risk *self, const struct message *m);
 void executions_apply_accept(struct risk *self, const struct message *m);
+/* Exec has, or has no longer, a basket open whose decision is not open here. */
+void executions_stray(struct held_route *route, struct place decision, const struct basket *b);
 /* The residual is taken care of. false: nothing is parked, or a basket is open. */
 bool executions_unpark(struct risk *self, const char *route, struct now now, struct outbox *out);
 

@@ -75,6 +75,7 @@ static void tell_workers(struct teller *t)
         text_set(w->worker, sizeof w->worker, o->name);
         for (uint32_t k = 0; k < o->n_earlier; k++) {
             w->incarnation = o->earlier[k];
+            w->left = ASSIGN_INCARNATION;
             done(t);
             w->previous = o->earlier[k];
         }
@@ -113,9 +114,11 @@ static void tell_portfolio(struct teller *t)
 /* ---- telling: routes --------------------------------------------------------------------------------- */
 
 static void tell_exec_basket(struct teller *t, const struct held_route *route, struct place decision,
-                             struct place told)
+                             struct place told, enum intent_kind kind, enum basket_policy policy)
 {
     struct basket *b = &begin(t, MSG_BASKET, "exec", told)->basket;
+    b->kind = kind;
+    b->policy = policy;
     text_set(b->route, sizeof b->route, route->name);
     b->risk_epoch = decision.epoch;
     b->risk_pos = decision.pos;
@@ -127,10 +130,11 @@ static void tell_open_basket(struct teller *t, uint32_t index)
 {
     const struct held_route *route = &t->risk->routes[index];
     const struct open_basket *basket = &route->basket;
-    begin(t, MSG_DECISION, "risk", basket->decision)->decision = t->risk->accepted[index];
+    const struct decision *accepted = &t->risk->accepted[index];
+    begin(t, MSG_DECISION, "risk", basket->decision)->decision = *accepted;
     done(t);
     if (basket->begun.epoch != 0)
-        tell_exec_basket(t, route, basket->decision, basket->begun);
+        tell_exec_basket(t, route, basket->decision, basket->begun, accepted->kind, accepted->policy);
     struct route_fills *f = &begin(t, MSG_ROUTE_FILLS, "risk", route->last)->route_fills;
     text_set(f->route, sizeof f->route, route->name);
     f->parks = basket->parks;
@@ -156,7 +160,7 @@ static void tell_route(struct teller *t, uint32_t index)
     if (route->basket.open)
         tell_open_basket(t, index);
     if (route->stray.epoch != 0)
-        tell_exec_basket(t, route, route->stray, t->risk->exec);
+        tell_exec_basket(t, route, route->stray, t->risk->exec, route->stray_kind, route->stray_policy);
 }
 
 static void tell_adopted(struct teller *t)
@@ -189,9 +193,6 @@ static const struct figure {
     {"cools", offsetof(struct risk, cools), FIGURE_COUNT},
     {"rejects", offsetof(struct risk, rejects), FIGURE_COUNT},
     {"departed_evaluations", offsetof(struct risk, departed_evaluations), FIGURE_COUNT},
-    {"adoptions", offsetof(struct risk, adoptions), FIGURE_COUNT},
-    {"late_fills", offsetof(struct risk, late_fills), FIGURE_COUNT},
-    {"fx_missing", offsetof(struct risk, fx_missing), FIGURE_COUNT},
     {"loss_latched", offsetof(struct risk, loss_latched), FIGURE_FLAG},
 };
 
@@ -295,7 +296,7 @@ static void restore_exec_basket(struct risk *self, const struct message *m)
     if (route->basket.open && place_equal(route->basket.decision, decision))
         route->basket.begun = (struct place){m->env.epoch, m->env.pos};
     else
-        route->stray = decision;
+        executions_stray(route, decision, &m->basket);
 }
 
 static void restore_fills(struct risk *self, const struct message *m)

@@ -25,7 +25,7 @@ static uint32_t n_ledger;
 static struct message *exec_ledger;
 static uint32_t n_exec;
 static struct now now;
-static uint64_t exec_pos, book_seq, intent_id;
+static uint64_t exec_epoch, exec_pos, book_seq, intent_id;
 
 static inline struct dec d(const char *text)
 {
@@ -193,7 +193,7 @@ static inline void exec_beat(void)
     static struct message m;
     message_init(&m, MSG_BEAT);
     strcpy(m.env.stream, "exec");
-    m.env.epoch = 1;
+    m.env.epoch = exec_epoch;
     m.beat.alive = true;
     m.beat.head_pos = exec_pos;
     risk_on_exec(risk, &m, now, &outbox);
@@ -205,7 +205,7 @@ static inline struct message exec_record(enum message_type type)
     struct message m;
     message_init(&m, type);
     strcpy(m.env.stream, "exec");
-    m.env.epoch = 1;
+    m.env.epoch = exec_epoch;
     m.env.pos = ++exec_pos;
     return m;
 }
@@ -250,6 +250,7 @@ static inline void basket_end(const struct message *decision, enum basket_state 
     m.basket.risk_epoch = decision->env.epoch;
     m.basket.risk_pos = decision->env.pos;
     m.basket.kind = decision->decision.kind;
+    m.basket.policy = POLICY_COMPLETE;
     m.basket.state = state;
     m.basket.terminal = state >= BASKET_DONE;
     m.basket.market_time = now.market_ns;
@@ -432,6 +433,7 @@ static inline void begin_bare(void)
     ledger = calloc(LEDGER_MAX, sizeof *ledger);
     exec_ledger = calloc(LEDGER_MAX, sizeof *exec_ledger);
     n_ledger = n_exec = 0;
+    exec_epoch = 1;
     exec_pos = book_seq = intent_id = 0;
     now = (struct now){1700000000 * NS_PER_SEC, 5000 * NS_PER_SEC, 1700000000 * NS_PER_SEC};
     risk_start(risk, 1, now, &outbox);
