@@ -13,7 +13,7 @@ void follower_init(struct follower *f, const char *stream, uint64_t epoch, uint6
     f->epoch = f->owner_epoch = epoch;
     f->owner_base_pos = UINT64_MAX;
     f->next_pos = pos + 1;
-    f->head_pos = pos;
+    f->head_pos = f->sure_pos = pos;
     f->loose = epoch == 0;
     f->floor_pos = 1;
 }
@@ -85,7 +85,7 @@ static enum follower_verdict apply(struct follower *f, const struct envelope *en
 static enum follower_verdict roll_back(struct follower *f, uint64_t epoch, uint64_t pos)
 {
     f->rollback_epoch = epoch;
-    f->rollback_pos = pos;
+    f->rollback_pos = f->sure_pos = pos;
     f->rolling_back = true;
     f->rollbacks++;
     if (f->synced_pos > pos)
@@ -95,14 +95,23 @@ static enum follower_verdict roll_back(struct follower *f, uint64_t epoch, uint6
     return FOLLOW_ROLLBACK;
 }
 
+/* What of ours is surely the owner's, though nothing of it can be compared any more. */
+static uint64_t surely_held(const struct follower *f)
+{
+    const uint64_t sure = f->synced_pos > f->sure_pos ? f->synced_pos : f->sure_pos;
+    return sure < f->next_pos - 1 ? sure : f->next_pos - 1;
+}
+
 /* A record of a newer epoch stands where, or before, our history says something else; where they part is
  * further back. */
 static enum follower_verdict look_back(struct follower *f, uint64_t pos)
 {
     if (pos <= f->floor_pos) {
         /* Nothing older is to be had. The position before this one is of the newer epoch too, so ours is
-         * wrong. */
+         * wrong, and what is before that cannot be compared. */
         uint64_t holds = pos > 2 ? pos - 2 : 0;
+        if (surely_held(f) < holds)
+            holds = surely_held(f);
         if (f->owner_epoch > f->epoch && f->owner_base_pos < holds)
             holds = f->owner_base_pos;
         return roll_back(f, holds == 0 ? 0 : f->epoch, holds);
@@ -154,6 +163,9 @@ enum follower_verdict follower_on_record(struct follower *f, const struct messag
         on_shared(f);
     if (env->epoch < f->epoch && env->pos >= f->next_pos)
         return FOLLOW_FOREIGN;
+    /* Past the base of the newest life stand its own records only. */
+    if (env->epoch < f->owner_epoch && f->owner_base_pos != UINT64_MAX && env->pos > f->owner_base_pos)
+        return FOLLOW_FOREIGN;
     if (env->epoch > f->epoch && (!f->loose || (env->pos < f->next_pos && unheard)))
         return on_newer(f, m);
     if (env->pos < f->next_pos) {
@@ -171,7 +183,9 @@ static void skip_lost(struct follower *f, const struct replayed *r, struct gap *
     (void)text_set(gap->cause, sizeof gap->cause, "retention");
     gap->from_epoch = f->epoch;
     gap->from_pos = f->next_pos;
-    if (r->epoch > f->epoch && r->base_pos < f->next_pos - 1)
+    if (r->epoch > f->epoch && surely_held(f) < f->next_pos - 1)
+        gap->from_pos = surely_held(f) + 1;
+    if (r->epoch > f->epoch && r->base_pos < gap->from_pos - 1)
         gap->from_pos = r->base_pos + 1;
     gap->to_pos = r->first_pos - 1;
     f->lost += gap->to_pos - gap->from_pos + 1;

@@ -10,7 +10,8 @@
  * A new life of the owner begins with an epoch record that names its base. A record of a newer epoch at or below the
  * position wanted that is no such beginning proves that what was applied last never was, though not since when: the
  * follower then asks for ever earlier records until it meets the beginning, and says ROLLBACK there. Where the
- * journal no longer reaches back so far, it rolls back what is surely wrong, and the rest becomes a gap.
+ * journal no longer reaches back so far, what cannot be compared any more, and is not known to be on the owner's disk,
+ * is dropped and becomes part of the gap.
  */
 #ifndef SLUICE_RUNTIME_FOLLOWER_H
 #define SLUICE_RUNTIME_FOLLOWER_H
@@ -35,6 +36,7 @@ struct follower {
     uint64_t epoch;      /* of the last record applied; 0 = none */
     uint64_t next_pos;   /* first position wanted */
     uint64_t synced_pos; /* on the owner's disk, and of the history we follow: durable only at or below it */
+    uint64_t sure_pos;   /* ours is the owner's history up to here: where we began, or rolled back to */
     uint64_t head_pos;   /* the owner's, last heard of */
     uint64_t rollback_pos;   /* with FOLLOW_ROLLBACK: last position that still holds, */
     uint64_t rollback_epoch; /* and its epoch */

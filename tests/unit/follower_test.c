@@ -98,6 +98,16 @@ START_TEST(other_streams_and_older_epochs_are_foreign)
 }
 END_TEST
 
+START_TEST(a_dead_lifes_word_past_the_base_of_the_present_one_is_foreign)
+{
+    follow_to(3);
+    ck_assert(!replayed(2, 4, 1, 9));
+    ck_assert_int_eq(follower_on_record(&f, record(1, 5)), FOLLOW_FOREIGN);
+    ck_assert_int_eq(follower_on_record(&f, record(1, 4)), FOLLOW_APPLY);
+    ck_assert_int_eq(follower_on_record(&f, record(1, 5)), FOLLOW_FOREIGN);
+}
+END_TEST
+
 START_TEST(a_beat_shows_a_hole_at_the_tail_and_what_is_synced)
 {
     follow_to(3);
@@ -181,11 +191,12 @@ START_TEST(a_beginning_whose_base_is_of_an_unknown_life_is_not_where_histories_p
 }
 END_TEST
 
-START_TEST(a_gap_covers_what_was_held_past_the_owners_base)
+START_TEST(a_gap_covers_what_was_held_and_cannot_be_compared_any_more)
 {
     follow_to(5);
+    beat(1, 5, 2);
     ck_assert(replayed(2, 3, 10, 20));
-    ck_assert_uint_eq(gap.from_pos, 4);
+    ck_assert_uint_eq(gap.from_pos, 3);
     ck_assert_uint_eq(gap.to_pos, 9);
     ck_assert_int_eq(follower_on_record(&f, record(2, 10)), FOLLOW_APPLY);
 }
@@ -470,13 +481,14 @@ int main(void)
     tcase_set_timeout(promises, 60);
     tcase_add_test(promises, a_repeated_record_is_skipped_and_a_missing_one_asked_for);
     tcase_add_test(promises, other_streams_and_older_epochs_are_foreign);
+    tcase_add_test(promises, a_dead_lifes_word_past_the_base_of_the_present_one_is_foreign);
     tcase_add_test(promises, a_beat_shows_a_hole_at_the_tail_and_what_is_synced);
     tcase_add_test(promises, a_new_life_above_what_was_applied_is_no_rollback);
     tcase_add_loop_test(promises, a_new_life_below_what_was_applied_rolls_back, 0, 2);
     tcase_add_test(promises, a_missed_beginning_is_looked_for_and_found);
     tcase_add_test(promises, two_lives_with_the_same_base_do_not_hide_the_rollback_between);
     tcase_add_test(promises, a_beginning_whose_base_is_of_an_unknown_life_is_not_where_histories_part);
-    tcase_add_test(promises, a_gap_covers_what_was_held_past_the_owners_base);
+    tcase_add_test(promises, a_gap_covers_what_was_held_and_cannot_be_compared_any_more);
     tcase_add_test(promises, what_a_new_life_has_on_disk_says_nothing_of_the_old_ones_tail);
     tcase_add_test(promises, far_behind_a_new_life_what_its_answers_bring_may_be_kept);
     tcase_add_test(promises, what_the_journal_no_longer_has_becomes_a_gap);
