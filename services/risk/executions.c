@@ -133,7 +133,7 @@ static void gather(struct risk *self, struct held_route *route, int k, const str
         return;
     }
     self->late_fills++;
-    if (!basket->open && !route->mend)
+    if (!basket->open)
         holdings_write(self, route, &late, route->parked, REASON_NONE, now, out);
 }
 

@@ -187,7 +187,7 @@ void holdings_write(struct risk *self, struct held_route *route, const struct op
     r->exec_pos = self->exec.pos;
     r->busy = route->adopted > 0 || route->stray.epoch != 0 || route->hold.epoch != 0;
     r->parked = parked;
-    r->reason = reason;
+    r->reason = route->mend ? REASON_ROLLED_BACK : reason;
     if (route->mend)
         traded = take_read(route, r->legs);
     else if (!add_gathered(route, basket, r->legs, &traded))

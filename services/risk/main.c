@@ -1,4 +1,5 @@
 /* The gate's process: intents in, exec's ledger in, market data in, its own ledger out. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "lib/runtime/service.h"
@@ -8,6 +9,9 @@ struct gate {
     struct service s; /* first: callbacks get its address */
     struct risk *core;
     void *intents;
+    bool drained;       /* the intents were read empty in this wake-up */
+    uint64_t kept_pos;  /* how far the newest snapshot includes exec's ledger */
+    uint64_t holds_pos; /* of exec's ledger, when it went back: its last record that still holds */
     struct inbox inbox;
     struct message message;
 };
@@ -25,9 +29,57 @@ static void recover(void *ctx, const struct message *record)
     risk_apply(ctx, record);
 }
 
+static void restore(void *ctx, const struct message *m)
+{
+    risk_restore(ctx, m);
+}
+
+static void snapshot(struct service *s, snapshot_emit_fn *emit, void *ctx, struct now now)
+{
+    struct gate *gate = (struct gate *)s;
+    uint64_t epoch;
+    risk_snapshot(gate->core, now, emit, ctx);
+    risk_exec_place(gate->core, &epoch, &gate->kept_pos);
+}
+
+/* Exec may lose what it has not synced, and with it a snapshot that includes that. So one is taken only when exec has
+ * synced what the one before includes: of the two that are kept the older always holds. */
+static bool may_snapshot(const struct gate *gate)
+{
+    return risk_is_sound(gate->core) &&
+           ledger_reader_follower(gate->s.follows[0])->synced_pos >= gate->kept_pos;
+}
+
+static void begin_epoch(struct service *s, uint64_t epoch, struct now now)
+{
+    risk_begin_epoch(((struct gate *)s)->core, epoch, now, &s->outbox);
+}
+
+/* Snapshots that include what exec has lost are none. What is left, or the ledgers from their beginning, is what the
+ * next start begins with. */
+static _Noreturn void start_over(struct gate *gate)
+{
+    struct snapshot_place places[SNAPSHOTS_KEPT];
+    uint64_t void_pos = 0;
+    service_flush(&gate->s);
+    for (int n = snapshot_places("journal/risk", places); n > 0; n--)
+        if (places[n - 1].upstream_pos > gate->holds_pos && (void_pos == 0 || places[n - 1].pos < void_pos))
+            void_pos = places[n - 1].pos;
+    if (void_pos != 0 && snapshot_remove_above("journal/risk", void_pos - 1) < 0)
+        service_fail(&gate->s, "a snapshot that includes what exec lost cannot be removed");
+    service_fail(&gate->s,
+                 "exec's ledger went back behind what was applied: the next start reads what still holds");
+}
+
 static void on_exec(void *ctx, const struct message *m, struct now now)
 {
     struct gate *gate = ctx;
+    if (m->env.type == MSG_GAP && m->env.pos == 0) {
+        gate->holds_pos = m->gap.from_pos - 1;
+        log_line(LOG_ERROR, "exec-lost",
+                 "cause=\"%s\" from=%" PRIu64 " to=%" PRIu64 " what=\"no entry is accepted\"", m->gap.cause,
+                 m->gap.from_pos, m->gap.to_pos);
+    }
     risk_on_exec(gate->core, m, service_now(&gate->s, now), &gate->s.outbox);
 }
 
@@ -44,7 +96,11 @@ static int drain_intents(void *ctx, struct now now, int bound)
     struct service *s = &gate->s;
     int taken = 0;
     now = service_now(s, now);
-    while (taken < bound && service_ready(s) && inbox_take(&gate->inbox, gate->intents) == OK) {
+    gate->drained = false;
+    while (taken < bound && service_ready(s)) {
+        gate->drained = inbox_take(&gate->inbox, gate->intents) != OK;
+        if (gate->drained)
+            break;
         bool read = codec_decode(s->decoder, gate->inbox.bytes, gate->inbox.len, &gate->message, &s->drops);
         inbox_skip(&gate->inbox, gate->intents);
         taken++;
@@ -58,7 +114,12 @@ static int drain_intents(void *ctx, struct now now, int bound)
 
 static void on_time(struct service *s, struct now now)
 {
-    risk_on_time(((struct gate *)s)->core, now, &s->outbox);
+    struct gate *gate = (struct gate *)s;
+    if (risk_must_restart(gate->core))
+        start_over(gate);
+    risk_on_drained(gate->core, gate->drained);
+    risk_on_time(gate->core, now, &s->outbox);
+    s->snapshot = may_snapshot(gate) ? snapshot : NULL;
 }
 
 static enum control_code on_control(struct service *s, const struct request *request, struct now now)
@@ -88,12 +149,13 @@ int main(int argc, char **argv)
     static const char *const kinds[] = {"inst.", "book.", "bbo.", "beat.", NULL};
     struct gate *gate = service_state(sizeof *gate);
     struct service *s = &gate->s;
+    uint64_t exec_epoch;
     service_open(s, "risk", argc, argv);
     service_view(s);
     gate->core = risk_new(&(struct risk_options){&s->config, s->view, s->run, s->boot_id});
     if (!gate->core || inbox_open(&gate->inbox) != OK)
         service_fail(s, "out of memory");
-    service_ledger(s, "risk", recover, NULL, gate->core);
+    service_ledger(s, "risk", recover, restore, gate->core);
     service_needed_by(s, "recorder");
     service_needed_by(s, "exec");
     s->devices = service_ledger_devices(s);
@@ -102,10 +164,12 @@ int main(int argc, char **argv)
     s->on_time = on_time;
     s->on_control = on_control;
     s->on_status = on_status;
+    s->begin_epoch = begin_epoch;
     struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
     risk_start(gate->core, ledger_next_epoch(s->ledger), now, &s->outbox);
     service_flush(s);
-    service_follow(s, "exec", 0, 0, on_exec);
+    risk_exec_place(gate->core, &exec_epoch, &gate->kept_pos);
+    service_follow(s, "exec", exec_epoch, gate->kept_pos, on_exec);
     service_market(s, kinds, false);
     gate->intents = service_socket(s, SOCKET_INTENT_PULL, "risk", "intents");
     (void)loop_source(s->loop, gate->intents, 0, true, drain_intents, gate);

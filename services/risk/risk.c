@@ -288,6 +288,11 @@ void risk_exec_place(const struct risk *self, uint64_t *epoch, uint64_t *pos)
     *pos = self->exec.pos;
 }
 
+bool risk_is_sound(const struct risk *self)
+{
+    return !self->broken;
+}
+
 bool risk_must_restart(const struct risk *self)
 {
     return self->rolled_back;
