@@ -31,7 +31,7 @@ struct keeper {
     struct store *store; /* NULL: away */
     struct outbox out;
     char target[256];
-    bool away; /* it was said */
+    bool away; /* it was said; until something has been stored again */
     bool careful;
     bool conflict; /* somebody else moved a position, or a row was there already: which, the positions tell */
     uint64_t lost_at; /* sum of the positions at the conflict */
@@ -89,6 +89,14 @@ static int start_streams(struct keeper *k)
     return status;
 }
 
+/* A connection alone is no proof that it can store. */
+static void is_back(struct keeper *k)
+{
+    if (k->away)
+        log_line(LOG_WARN, "store-back", "sink=%s", k->s.config.recorder.sink);
+    k->away = false;
+}
+
 static void come_back(struct keeper *k, struct now now)
 {
     char error[STORE_ERROR_MAX];
@@ -104,9 +112,6 @@ static void come_back(struct keeper *k, struct now now)
     k->careful = k->conflict && sum_of_positions(k) == k->lost_at;
     k->conflict = false;
     k->refused_in_batch = 0;
-    if (k->away)
-        log_line(LOG_WARN, "store-back", "sink=%s", k->s.config.recorder.sink);
-    k->away = false;
 }
 
 /* The batch is read again and taken message by message. */
@@ -154,6 +159,7 @@ static int commit(void *ctx, const struct message *m)
     if (status)
         return status;
     recorder_committed(k->core);
+    is_back(k);
     /* Where one is refused the next may be as well. */
     k->careful = k->careful && k->refused_in_batch > 0;
     k->refused += k->refused_in_batch;
@@ -193,6 +199,8 @@ static void store_market(struct keeper *k, struct now now)
         status = store_marks(k, MARKS_AT_ONCE, &more);
     if (due && !more && market_rows_waiting(k->market) == 0)
         k->market_ns = now.mono_ns;
+    if (status == OK && due && recorder_idle(k->core))
+        is_back(k);
     if (status == E_IO)
         go_away(k, store_error(k->store), status, now);
     else if (status)
@@ -325,7 +333,7 @@ static void on_status(struct service *s, struct reply *reply)
 {
     struct keeper *k = (struct keeper *)s;
     recorder_status(k->core, reply);
-    status_metric(reply, "store_away", k->store == NULL);
+    status_metric(reply, "store_away", k->store == NULL || k->away);
     status_metric(reply, "store_outages", (int64_t)k->outages);
     status_metric(reply, "store_conflicts", (int64_t)k->conflicts);
     status_metric(reply, "refused_rows", (int64_t)k->refused);

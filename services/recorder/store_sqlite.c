@@ -19,9 +19,12 @@ static int said(struct sqlite *self, int code)
 {
     (void)snprintf(self->error, STORE_ERROR_MAX, "sqlite: %s",
                    self->db ? sqlite3_errmsg(self->db) : sqlite3_errstr(code));
+    if (self->db)
+        code = sqlite3_extended_errcode(self->db);
+    if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE)
+        return E_STATE;
     switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
-        return E_STATE;
     case SQLITE_NOTADB:
     case SQLITE_MISMATCH:
     case SQLITE_ERROR:

@@ -361,12 +361,33 @@ START_TEST(beats_and_foreign_streams_are_no_rows)
 }
 END_TEST
 
+/* A basket with its legs is as many rows as it has legs, and its own. */
+START_TEST(the_rows_of_lists_count_in_a_batch)
+{
+    for (uint64_t pos = 1; pos <= 1000; pos++) {
+        message_init(m, MSG_BASKET);
+        text_set(m->env.stream, sizeof m->env.stream, "exec");
+        m->env.epoch = 1;
+        m->env.pos = pos;
+        m->basket.n_legs = 3;
+        recorder_on_record(recorder, m, now);
+    }
+    recorder_on_synced(recorder, "exec", 1000);
+    ck_assert_int_eq(settle(true), OK);
+    ck_assert_uint_eq(db.committed[1], 1000);
+    /* The lists here count messages: 1000 rows are 250 of them. */
+    ck_assert_uint_eq(db.largest, 250);
+    ck_assert_uint_eq(db.commits, 4);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("recorder");
     TCase *c = tcase_create("core");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
+    tcase_add_test(c, the_rows_of_lists_count_in_a_batch);
     tcase_add_test(c, nothing_is_stored_before_the_owner_has_synced_it);
     tcase_add_test(c, one_stream_does_not_wait_for_the_other);
     tcase_add_test(c, rows_wait_for_the_batch_and_then_go_at_once);

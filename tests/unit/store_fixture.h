@@ -118,6 +118,46 @@ __attribute__((unused)) static void assert_text(const char *sql, const char *exp
     ck_assert_str_eq(text, expected);
 }
 
+/* A fill at a position, whose trade id tells it. */
+__attribute__((unused)) static const struct message *fill_at(uint64_t epoch, uint64_t pos)
+{
+    message_init(m, MSG_FILL);
+    text_set(m->env.stream, sizeof m->env.stream, "exec");
+    m->env.epoch = epoch;
+    m->env.pos = pos;
+    (void)snprintf(m->fill.trade_id, sizeof m->fill.trade_id, "t%" PRIu64, pos);
+    m->fill.side = SIDE_BUY;
+    m->fill.liquidity = LIQUIDITY_TAKER;
+    m->fill.kind = KIND_SPOT;
+    return m;
+}
+
+__attribute__((unused)) static struct store_position from_to(uint64_t from_epoch, uint64_t from_pos, uint64_t to_epoch,
+                                     uint64_t to_pos)
+{
+    return (struct store_position){"exec", from_epoch, from_pos, to_epoch, to_pos};
+}
+
+__attribute__((unused)) static int commit(struct store *in, struct store_position position)
+{
+    return store_commit(in, RUN, &position, 1);
+}
+
+__attribute__((unused)) static void assert_position(struct store *in, uint64_t epoch, uint64_t pos)
+{
+    uint64_t is_epoch = 99, is_pos = 99;
+    ck_assert_int_eq(store_position(in, RUN, "exec", &is_epoch, &is_pos), OK);
+    ck_assert_uint_eq(is_epoch, epoch);
+    ck_assert_uint_eq(is_pos, pos);
+}
+
+/* Statements from outside the store, as an administrator's. */
+__attribute__((unused)) static void by_hand(const char *sql)
+{
+    ck_assert_msg(store_query(store, sql, NULL, 0, ignore_row, NULL) == OK, "%s: %s", sql,
+                  store_error(store));
+}
+
 /* Runs the test program: each case on SQLite, and on Postgres where there is one. */
 static int run_suites(const char *name, void (*add)(TCase *), TCase *further)
 {

@@ -99,13 +99,6 @@ static char *differences(void)
     return said;
 }
 
-/* Statements from outside the store, as an administrator's. */
-static void by_hand(const char *sql)
-{
-    ck_assert_msg(store_query(store, sql, NULL, 0, ignore_row, NULL) == OK, "%s: %s", sql,
-                  store_error(store));
-}
-
 START_TEST(the_migrations_make_what_the_dictionary_asks_for)
 {
     char *said = differences();

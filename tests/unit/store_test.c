@@ -3,41 +3,6 @@
 #include "proto/samples.h"
 #include "tests/unit/store_fixture.h"
 
-/* ---- what is stored ---------------------------------------------------------------------------------- */
-
-/* A fill at a position, whose trade id tells it. */
-static const struct message *fill_at(uint64_t epoch, uint64_t pos)
-{
-    message_init(m, MSG_FILL);
-    text_set(m->env.stream, sizeof m->env.stream, "exec");
-    m->env.epoch = epoch;
-    m->env.pos = pos;
-    (void)snprintf(m->fill.trade_id, sizeof m->fill.trade_id, "t%" PRIu64, pos);
-    m->fill.side = SIDE_BUY;
-    m->fill.liquidity = LIQUIDITY_TAKER;
-    m->fill.kind = KIND_SPOT;
-    return m;
-}
-
-static struct store_position from_to(uint64_t from_epoch, uint64_t from_pos, uint64_t to_epoch,
-                                     uint64_t to_pos)
-{
-    return (struct store_position){"exec", from_epoch, from_pos, to_epoch, to_pos};
-}
-
-static int commit(struct store *in, struct store_position position)
-{
-    return store_commit(in, RUN, &position, 1);
-}
-
-static void assert_position(struct store *in, uint64_t epoch, uint64_t pos)
-{
-    uint64_t is_epoch = 99, is_pos = 99;
-    ck_assert_int_eq(store_position(in, RUN, "exec", &is_epoch, &is_pos), OK);
-    ck_assert_uint_eq(is_epoch, epoch);
-    ck_assert_uint_eq(is_pos, pos);
-}
-
 /* ---- every message is read back equal ---------------------------------------------------------------- */
 
 struct expectation {
@@ -307,6 +272,62 @@ START_TEST(a_mark_replaces_the_one_before)
 }
 END_TEST
 
+/* ---- the market ---------------------------------------------------------------------------------------- */
+
+START_TEST(an_instrument_replaces_the_one_before)
+{
+    message_init(m, MSG_INST);
+    text_set(m->inst.symbol, sizeof m->inst.symbol, "BTC-USDT");
+    text_set(m->inst.venue, sizeof m->inst.venue, "alfa");
+    m->inst.kind = KIND_SPOT;
+    m->inst.learned = true;
+    m->inst.tick = (struct dec){1, -2};
+    ck_assert_msg(store_add(store, RUN, m) == OK, "%s", store_error(store));
+    m->inst.tick = (struct dec){5, -3};
+    m->inst.learned = false;
+    m->env.time_out = 7;
+    ck_assert_int_eq(store_add(store, RUN, m), OK);
+    text_set(m->inst.venue, sizeof m->inst.venue, "beta");
+    ck_assert_int_eq(store_add(store, RUN, m), OK);
+    ck_assert_int_eq(store_commit(store, RUN, NULL, 0), OK);
+    ck_assert_int_eq(number_of(store, "SELECT COUNT(*) FROM instruments"), 2);
+    assert_text("SELECT tick FROM instruments WHERE venue = 'alfa'", "0.005");
+    assert_text("SELECT learned FROM instruments WHERE venue = 'alfa'", "0");
+    assert_text("SELECT ts_ns FROM instruments WHERE venue = 'alfa'", "7");
+}
+END_TEST
+
+START_TEST(a_book_is_kept_with_its_levels_and_known_to_be_there)
+{
+    bool holds = true;
+    message_init(m, MSG_BOOK);
+    text_set(m->book.symbol, sizeof m->book.symbol, "BTC-USDT");
+    text_set(m->book.venue, sizeof m->book.venue, "alfa");
+    m->env.epoch = 3;
+    m->env.seq = 9;
+    m->book.price_exp = -1;
+    m->book.n_bids = 2;
+    m->book.n_asks = 1;
+    m->book.bids[1] = (struct level){995, 4};
+    ck_assert_int_eq(store_holds(store, RUN, m, &holds), OK);
+    ck_assert(!holds);
+    ck_assert_int_eq(store_add(store, RUN, m), OK);
+    ck_assert_int_eq(store_commit(store, RUN, NULL, 0), OK);
+    ck_assert_int_eq(store_holds(store, RUN, m, &holds), OK);
+    ck_assert(holds);
+    assert_text("SELECT topic FROM books WHERE epoch = 3 AND seq = 9", "book.BTC-USDT.alfa.");
+    assert_text("SELECT price FROM books_bids WHERE item = 1", "99.5");
+    ck_assert_int_eq(number_of(store, "SELECT COUNT(*) FROM books_asks"), 1);
+    m->env.seq = 10;
+    ck_assert_int_eq(store_holds(store, RUN, m, &holds), OK);
+    ck_assert(!holds);
+    ck_assert_int_eq(store_clear(store, "another"), OK);
+    ck_assert_int_eq(store_clear(store, RUN), OK);
+    ck_assert_int_eq(store_commit(store, RUN, NULL, 0), OK);
+    ck_assert_int_eq(number_of(store, "SELECT COUNT(*) FROM books_bids"), 0);
+}
+END_TEST
+
 START_TEST(a_wrong_query_is_an_error_in_words_and_the_store_goes_on)
 {
     ck_assert_int_lt(store_query(store, "SELECT absent FROM nowhere", NULL, 0, ignore_row, NULL), 0);
@@ -331,6 +352,8 @@ END_TEST
 
 static void add_contract(TCase *c)
 {
+    tcase_add_test(c, an_instrument_replaces_the_one_before);
+    tcase_add_test(c, a_book_is_kept_with_its_levels_and_known_to_be_there);
     tcase_add_test(c, every_message_of_a_ledger_is_read_back_equal);
     tcase_add_test(c, extremes_of_numbers_are_kept_to_the_last_digit);
     tcase_add_test(c, rows_and_position_are_seen_together_or_not_at_all);
