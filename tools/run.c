@@ -49,7 +49,9 @@ enum {
     SETTLE_MS = 8000,
     STOP_MS = 8000,
     STOP_WORKERS_MS = 2000,
-    ABSENT_MS = 2000, /* at a stop, who says why it does not come up is waited for so long */
+    STOP_SILENT_MS = 1000, /* who does not answer is ended by force then */
+    ABSENT_MS = 2000,      /* at a stop, who says why it does not come up is waited for so long */
+    HUNG_MS = 4000,        /* and who says nothing */
 };
 
 #define ASK_EVERY_NS   (200 * NS_PER_MS)
@@ -345,16 +347,15 @@ static bool settled(struct running *run, int risk, int exec)
            figure(run, "exec", "risk_pos") >= figure(run, "risk", "ledger_head_pos");
 }
 
-/* One of the two says why it does not come up: nobody can tell any more whether all is settled. */
-static const char *absent(struct running *run, int risk, int exec)
+/* It says why it does not come up, or says nothing at all: nobody can tell any more whether all is settled. */
+static bool is_absent(const struct running *run, int i, int64_t begin_ns)
 {
-    const int both[] = {risk, exec};
-    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
-        const struct child *c = &run->children.child[both[i]];
-        if (c->refusals > 1 && (!c->pid || clock_mono_ns() - c->started_mono_ns < ABSENT_MS * NS_PER_MS))
-            return c->name;
-    }
-    return NULL;
+    const struct child *c = &run->children.child[i];
+    const int64_t mono_ns = clock_mono_ns();
+    if (c->refusals > 1 && (!c->pid || mono_ns - c->started_mono_ns < ABSENT_MS * NS_PER_MS))
+        return mono_ns - begin_ns >= ABSENT_MS * NS_PER_MS;
+    return !roll_call_answered(&run->services, i, mono_ns - HUNG_MS * NS_PER_MS) &&
+           mono_ns - begin_ns >= HUNG_MS * NS_PER_MS;
 }
 
 /* The gate accepts nothing more, and what was accepted comes to its end. Who dies now is still needed. */
@@ -372,11 +373,12 @@ static void settle(struct running *run)
         }
         if (settled(run, risk, exec))
             return;
-        const int64_t waited_ns = clock_mono_ns() - begin_ns;
-        const char *missing = absent(run, risk, exec);
-        if (waited_ns >= SETTLE_MS * NS_PER_MS || (missing && waited_ns >= ABSENT_MS * NS_PER_MS)) {
-            printf("stopping with something under way: %s\n",
-                   missing ? missing : "risk and exec have not come to rest");
+        const bool no_risk = is_absent(run, risk, begin_ns), no_exec = is_absent(run, exec, begin_ns);
+        if (no_risk || no_exec || clock_mono_ns() - begin_ns >= SETTLE_MS * NS_PER_MS) {
+            printf("stopping with something under way: %s\n", no_risk ? "risk does not answer"
+                                                              : no_exec
+                                                                  ? "exec does not answer"
+                                                                  : "risk and exec have not come to rest");
             return;
         }
         roll_call_listen(&run->services, WATCH_MS);
@@ -390,8 +392,11 @@ static void stop_all(struct running *run)
     settle(run);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         bool one[CHILDREN_MAX] = {false};
-        one[child_index(run, order[i])] = true;
-        stop_these(run, one, STOP_MS);
+        const int at = child_index(run, order[i]);
+        one[at] = true;
+        roll_call_ask_now(&run->services, one, STOP_SILENT_MS);
+        const bool there = roll_call_answered(&run->services, at, clock_mono_ns() - HUNG_MS * NS_PER_MS);
+        stop_these(run, one, there ? STOP_MS : STOP_SILENT_MS);
     }
 }
 
