@@ -367,8 +367,9 @@ int disk_sync(int fd)
         file->safe_size = size;
         free(copy);
     }
+    /* What was cut off and written anew meanwhile is not what is on the device now. */
     if (d->stream >= 0 && is_segment(name_of(d, file)))
-        watch_synced(d->stream, file, size);
+        watch_synced(d->stream, file, size < file->dirty_from ? size : file->dirty_from);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "tests/simulation/simulation.h"
 #include "venues/paper/paper.h"
 
-enum { ROUTES_MAX = 64, IDS_MAX = 65536, ATTEMPTS_MOST = 16 };
+enum { ROUTES_MAX = 64, IDS_MAX = 8192, ATTEMPTS_MOST = 16 };
 
 /* A route as risk's ledger tells it. */
 struct owned {
@@ -158,6 +158,8 @@ static void note_accepted(const struct message *m)
 static void on_decision(const struct message *m)
 {
     const struct decision *d = &m->decision;
+    TRACE("%s %s of %s by %s, %u times: %s", verdict_text(d->verdict),
+          d->kind == INTENT_ENTER ? "entry" : "exit", d->route, d->worker, d->count, reason_text(d->reason));
     if (!is_accepted(d))
         return;
     struct owned *r = route_of(d->route);
@@ -297,4 +299,14 @@ void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos)
         violated("position %" PRIu64 " of %s is in the database with epoch %" PRIu64
                  "; the journal has %" PRIu64,
                  pos, stream, epoch, r->epoch);
+}
+
+struct paper *__real_paper_new(const struct config *config, const struct view *view, uint32_t orders,
+                               struct paper_log log);
+struct paper *__wrap_paper_new(const struct config *config, const struct view *view, uint32_t orders,
+                               struct paper_log log);
+struct paper *__wrap_paper_new(const struct config *config, const struct view *view, uint32_t orders,
+                               struct paper_log log)
+{
+    return __real_paper_new(config, view, orders / 32, log);
 }

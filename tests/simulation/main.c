@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -108,13 +109,13 @@ static void write_config(void)
     if (!f)
         violated("config.yaml cannot be written");
     (void)fprintf(f,
-                  "sim:\n  seed: %" PRIu64 "\n  symbols: %d\n  updates_per_s: 20\n  levels: 5\n"
-                  "  dislocations_per_min: 400\n  dislocation_bps: 60\n  dislocation_ms: 300\n",
+                  "sim:\n  seed: %" PRIu64 "\n  symbols: %d\n  updates_per_s: 30\n  levels: 5\n"
+                  "  dislocations_per_min: 6000\n  dislocation_bps: 60\n  dislocation_ms: 100\n",
                   world.seed, world.knobs.symbols);
     (void)fprintf(f, "feed:\n  depth: 5\n  beat_late_ms: 600\n");
     (void)fprintf(f, "strategy:\n  workers: %d\n", world.knobs.workers);
     (void)fprintf(
-        f, "arb:\n  min_edge_bps: 1\n  latency_allowance_bps: 0\n  max_hold_ms: 800\n  cool_down_ms: 50\n"
+        f, "arb:\n  min_edge_bps: 1\n  latency_allowance_bps: 0\n  max_hold_ms: 200\n  cool_down_ms: 1\n"
            "  deadline_ms: 300\n  max_notional: 500\n");
     (void)fprintf(f,
                   "risk:\n  lease_ms: 400\n  exec_late_ms: 600\n  max_notional: 1000\n  max_position: 2000\n"
@@ -222,6 +223,10 @@ static pid_t fork_seed(uint64_t seed, int job, bool tracing)
         return pid;
     world.tracing = tracing || options.trace || options.twice;
     world.shown = options.trace;
+    /* What is asked for in one piece comes from the kernel, zeroed and untouched: a service's large memory costs nothing
+     * where it is not used. */
+    (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    (void)mallopt(M_TOP_PAD, 1024 * 1024);
     FILE *nowhere = fopen("/dev/null", "we");
     if (nowhere) /* what a service says when it cannot start is in the trace too */
         stderr = nowhere;

@@ -56,7 +56,7 @@ struct connection {
     enum socket_role role; /* of the connecting socket */
     uint32_t identity;
     bool up;
-    int64_t retry_ns, retry_wait_ns, cut_until_ns, slow_until_ns;
+    int64_t retry_ns, retry_wait_ns, cut_until_ns, slow_until_ns, slow_by_ns;
     struct queue out, back;      /* to the bound one, and from it */
     char *filters[PREFIXES_MAX]; /* as the publisher knows them */
     uint32_t n_filters;
@@ -177,7 +177,7 @@ static int64_t arrival(const struct connection *c, const struct queue *q)
 {
     int64_t at = world.mono_ns + 5 * NS_PER_US + draw_around(world.knobs.delay_ns);
     if (c->slow_until_ns > world.mono_ns)
-        at += draw_around(50 * NS_PER_MS);
+        at += draw_around(c->slow_by_ns);
     return at > q->last_ns ? at : q->last_ns;
 }
 
@@ -319,15 +319,25 @@ void network_connect_due(void)
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
 
+/* Ledgers and intents matter most. */
+static uint64_t weight(const struct connection *c)
+{
+    if (!c->up || !c->from)
+        return 0;
+    return c->role == SOCKET_LEDGER_SUB || c->role == SOCKET_INTENT_PUSH ? 4 : 1;
+}
+
 static struct connection *any_connection(void)
 {
-    uint64_t n = 0;
+    uint64_t sum = 0;
     for (const struct connection *c = connections; c; c = c->next)
-        n += c->up && c->from;
-    uint64_t nth = n ? draw(n) : 0;
-    for (struct connection *c = connections; c; c = c->next)
-        if (c->up && c->from && nth-- == 0)
+        sum += weight(c);
+    uint64_t at = sum ? draw(sum) : 0;
+    for (struct connection *c = connections; c; c = c->next) {
+        if (at < weight(c))
             return c;
+        at -= weight(c);
+    }
     return NULL;
 }
 
@@ -341,13 +351,14 @@ void network_cut(int64_t for_ns)
     disconnect(c);
 }
 
-void network_slow(int64_t for_ns)
+void network_slow(int64_t for_ns, int64_t by_ns)
 {
     struct connection *c = any_connection();
     if (!c)
         return;
     TRACE("%s hears %s late", c->from->owner->name, c->endpoint);
     c->slow_until_ns = world.mono_ns + for_ns;
+    c->slow_by_ns = by_ns;
 }
 
 void network_heal(void)

@@ -8,7 +8,7 @@
 #include "tests/simulation/services.h"
 #include "tests/simulation/simulation.h"
 
-#define TRADES_ON_NS (3 * NS_PER_SEC)
+#define TRADES_ON_NS NS_PER_SEC
 #define SETTLES_NS   (60 * NS_PER_SEC)
 #define ASK_NS       (500 * NS_PER_MS)
 
@@ -129,7 +129,7 @@ int operator_main(int argc, char **argv)
             violated("%s", error);
     }
     while (!world.quiet) {
-        task_sleep(5 * NS_PER_MS);
+        task_sleep(20 * NS_PER_MS);
         if (halt_wanted)
             halt_and_resume();
     }

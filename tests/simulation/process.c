@@ -172,13 +172,12 @@ struct task *task_next(int64_t *at_ns)
 
 static void bury(struct process *p, int code)
 {
-    const bool quick = world.mono_ns - p->started_ns < NS_PER_SEC;
     p->up = false;
     p->code = code;
-    p->kill_in_gaps = 0;
+    p->kill_in_gaps = p->pause_in_gaps = 0;
     p->paused_until_ns = 0;
-    p->quick_deaths = quick ? p->quick_deaths + 1 : 0;
-    p->restart_ns = world.mono_ns + (50 * NS_PER_MS << (p->quick_deaths < 5 ? p->quick_deaths : 5));
+    /* Sometimes it is away for longer than a lease. */
+    p->restart_ns = world.mono_ns + draw_around(chance(100) ? 600 * NS_PER_MS : 50 * NS_PER_MS);
     for (int i = 0; i < TASKS_MAX; i++)
         if (tasks[i].process == p && &tasks[i] != running)
             task_end(&tasks[i]);
@@ -244,4 +243,13 @@ int __wrap_getpid(void)
 {
     const struct process *p = process_running();
     return p ? 1000 + (int)p->number : __real_getpid();
+}
+
+struct pool *__real_pool_new(uint32_t capacity, size_t item_bytes);
+struct pool *__wrap_pool_new(uint32_t capacity, size_t item_bytes);
+
+/* A seed's run is short: what would only be touched at start, and never used, is left away. */
+struct pool *__wrap_pool_new(uint32_t capacity, size_t item_bytes)
+{
+    return __real_pool_new(capacity > 1024 ? capacity / 16 : capacity, item_bytes);
 }

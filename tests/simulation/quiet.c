@@ -9,7 +9,7 @@
 #include "tests/simulation/simulation.h"
 #include "tools/paper_log.h"
 
-enum { HELD_MAX = 32, TRADES_MAX = 65536 };
+enum { HELD_MAX = 32, TRADES_MAX = 8192 };
 
 /* What somebody says is held of an instrument. */
 struct held {

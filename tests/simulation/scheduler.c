@@ -36,6 +36,7 @@ enum fault {
     FAULT_KILL_IN_GAP,
     FAULT_PAUSE,
     FAULT_PAUSE_PAST_LEASE,
+    FAULT_PAUSE_IN_GAP,
     FAULT_CUT,
     FAULT_SLOW,
     FAULT_CLOCK,
@@ -52,41 +53,23 @@ enum fault {
     FAULTS
 };
 
-static const char *const fault_names[FAULTS] = {"kill",
-                                                "kill in a gap",
-                                                "pause",
-                                                "pause past the lease",
-                                                "connection cut",
-                                                "connection slow",
-                                                "clock jumps",
-                                                "disk full",
-                                                "disk slow",
-                                                "write fails",
-                                                "sync fails",
-                                                "store away",
-                                                "commit's word lost",
-                                                "row refused",
-                                                "second recorder",
-                                                "halt",
-                                                "power lost"};
+static const char *const fault_names[FAULTS] = {
+    "kill",           "kill in a gap",      "pause",           "pause past the lease",
+    "pause in a gap", "connection cut",     "connection slow", "clock jumps",
+    "disk full",      "disk slow",          "write fails",     "sync fails",
+    "store away",     "commit's word lost", "row refused",     "second recorder",
+    "halt",           "power lost"};
 
 void knobs_draw(void)
 {
-    static const int usual[FAULTS] = {[FAULT_KILL] = 6,
-                                      [FAULT_KILL_IN_GAP] = 10,
-                                      [FAULT_PAUSE] = 4,
-                                      [FAULT_PAUSE_PAST_LEASE] = 3,
-                                      [FAULT_CUT] = 5,
-                                      [FAULT_SLOW] = 4,
-                                      [FAULT_CLOCK] = 1,
-                                      [FAULT_DISK_FULL] = 2,
-                                      [FAULT_DISK_SLOW] = 2,
-                                      [FAULT_DISK_WRITE] = 1,
-                                      [FAULT_DISK_SYNC] = 1,
-                                      [FAULT_STORE_AWAY] = 2,
-                                      [FAULT_STORE_ANSWER] = 3,
-                                      [FAULT_STORE_ROW] = 1,
-                                      [FAULT_SECOND_RECORDER] = 1,
+    static const int usual[FAULTS] = {[FAULT_KILL] = 6,         [FAULT_KILL_IN_GAP] = 10,
+                                      [FAULT_PAUSE] = 4,        [FAULT_PAUSE_PAST_LEASE] = 3,
+                                      [FAULT_PAUSE_IN_GAP] = 5, [FAULT_CUT] = 5,
+                                      [FAULT_SLOW] = 4,         [FAULT_CLOCK] = 1,
+                                      [FAULT_DISK_FULL] = 2,    [FAULT_DISK_SLOW] = 2,
+                                      [FAULT_DISK_WRITE] = 1,   [FAULT_DISK_SYNC] = 1,
+                                      [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
+                                      [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
                                       [FAULT_HALT] = 1};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
@@ -165,6 +148,13 @@ static void kill_in_gap(void)
         p->kill_in_gaps = 1 + (int)draw(60);
 }
 
+static void pause_in_gap(void)
+{
+    struct process *p = any_process();
+    if (p)
+        p->pause_in_gaps = 1 + (int)draw(20);
+}
+
 static void kill_now(void)
 {
     struct process *p = any_process();
@@ -188,11 +178,15 @@ static void inject(enum fault fault)
     case FAULT_PAUSE_PAST_LEASE:
         pause_process(400 * NS_PER_MS + draw_around(600 * NS_PER_MS));
         return;
+    case FAULT_PAUSE_IN_GAP:
+        pause_in_gap();
+        return;
     case FAULT_CUT:
         network_cut(draw_around(300 * NS_PER_MS));
         return;
     case FAULT_SLOW:
-        network_slow(draw_around(300 * NS_PER_MS));
+        network_slow(draw_around(800 * NS_PER_MS),
+                     draw_around(chance(500) ? 20 * NS_PER_MS : 600 * NS_PER_MS));
         return;
     case FAULT_CLOCK:
         jump_clock();
@@ -254,7 +248,9 @@ static void heal(void)
     database_heal();
     for (int i = 0; i < n_processes; i++) {
         struct process *p = &processes[i];
-        p->kill_in_gaps = 0;
+        p->kill_in_gaps = p->pause_in_gaps = 0;
+        if (p->restart_ns > world.mono_ns)
+            p->restart_ns = world.mono_ns;
         if (p->paused_until_ns > world.mono_ns)
             p->paused_until_ns = world.mono_ns;
         if (p->up && strcmp(p->name, "recorder-2") == 0)

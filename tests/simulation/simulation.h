@@ -90,8 +90,8 @@ struct process {
     bool signalled;            /* SIGTERM is there */
     int code;                  /* of its last end; -1 = killed */
     int64_t started_ns, restart_ns, paused_until_ns;
-    int quick_deaths;
-    int kill_in_gaps; /* dies at that many gaps from here; 0 = not */
+    int kill_in_gaps;  /* dies at that many gaps from here; 0 = not */
+    int pause_in_gaps; /* is stopped there for a long while */
     struct task *task;
 };
 
@@ -121,7 +121,7 @@ void network_process_died(const struct process *p, bool in_order);
 int64_t network_next_ns(void); /* the next connection that is tried */
 void network_connect_due(void);
 void network_cut(int64_t for_ns);   /* some connection, for a while */
-void network_slow(int64_t for_ns);  /* some connection */
+void network_slow(int64_t for_ns, int64_t by_ns); /* some connection */
 void network_heal(void);
 
 struct disk_file;

@@ -56,6 +56,11 @@ void failpoint(void)
         return;
     if (p->kill_in_gaps > 0 && --p->kill_in_gaps == 0)
         process_kill(p);
+    if (p->pause_in_gaps > 0 && --p->pause_in_gaps == 0) {
+        TRACE("is stopped in a gap");
+        p->paused_until_ns = world.mono_ns + 400 * NS_PER_MS + draw_around(600 * NS_PER_MS);
+        task_sleep(0);
+    }
     if (world.knobs.gap_kill_permyriad && draw(100000) < (uint64_t)world.knobs.gap_kill_permyriad)
         process_kill(p);
     if (world.knobs.gap_pause_permyriad && draw(10000) < (uint64_t)world.knobs.gap_pause_permyriad) {
