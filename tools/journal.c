@@ -11,21 +11,24 @@
 #include "lib/runtime/journal_record.h"
 #include "proto/codec.h"
 #include "proto/json_form.h"
+#include "tools/journal_snapshots.h"
 #include "tools/verb.h"
 
 static const char usage[] =
     "usage: sluice journal ls DIR\n"
     "       sluice journal cat DIR [--from POS] [--count N]\n"
+    "       sluice journal cat DIR --snapshot | FILE.snap\n"
     "       sluice journal check DIR\n"
     "       sluice journal diff DIR1 DIR2\n"
     "\n"
     "DIR is a journal's directory, or a run's: then both of its ledgers are meant, risk and exec.\n"
     "\n"
-    "  ls     its segments: positions, epochs, records, bytes\n"
-    "  cat    its records as JSON, one a line\n"
+    "  ls     its segments: positions, epochs, records, bytes; its snapshots\n"
+    "  cat    its records as JSON, one a line; or the messages of a snapshot\n"
     "           --from POS   begin at this position; default the oldest\n"
     "           --count N    at most N records\n"
-    "  check  reads every record, its checksum, and that none is missing\n"
+    "           --snapshot   the newest whole snapshot instead\n"
+    "  check  reads every record and snapshot, their checksums, and that none is missing\n"
     "  diff   compares two journals record by record, and names the first difference\n"
     "\n"
     "exit codes: 0 done, whole or equal; 1 cannot be read; 2 usage; 6 damaged or different\n";
@@ -165,7 +168,8 @@ static int list_one(const char *name, const char *dir, const struct options *opt
         if (got == CURSOR_CORRUPT || (got == CURSOR_TORN && i + 1 < n))
             result = result == EXIT_DONE ? EXIT_MISMATCH : result;
     }
-    return result;
+    const int shown = snapshots_show(label(name), dir);
+    return shown == EXIT_FAILED || result == EXIT_DONE ? shown : result;
 }
 
 /* ---- cat ----------------------------------------------------------------------------------------------- */
@@ -220,6 +224,12 @@ static int cat_one(const char *name, const char *dir, const struct options *opti
     return result;
 }
 
+static int cat_snapshot(const char *name, const char *dir, const struct options *options)
+{
+    (void)options;
+    return snapshots_print(label(name), dir);
+}
+
 /* ---- check --------------------------------------------------------------------------------------------- */
 
 static int check_one(const char *name, const char *dir, const struct options *options)
@@ -254,7 +264,7 @@ static int check_one(const char *name, const char *dir, const struct options *op
         printf("; behind them %lld bytes of an unfinished one, which the next start cuts",
                (long long)sum.torn);
     printf("\n");
-    return EXIT_DONE;
+    return snapshots_check(label(name), dir, first.pos, last.pos);
 }
 
 /* ---- diff ---------------------------------------------------------------------------------------------- */
@@ -478,20 +488,52 @@ static int for_each(const char *path, const struct options *options,
     return result;
 }
 
+/* What the arguments behind the flags mean. */
+static int act(int given, char **arguments, struct options *options, bool ranged, bool snapshot)
+{
+    if (given == 0)
+        return wrong("nothing to do", "expected ls, cat, check or diff");
+    const char *what = arguments[0];
+    const bool two = strcmp(what, "diff") == 0, cat = strcmp(what, "cat") == 0;
+    int code;
+    if (!two && !cat && strcmp(what, "ls") != 0 && strcmp(what, "check") != 0)
+        return wrong(what, "expected ls, cat, check or diff");
+    if (given != (two ? 3 : 2))
+        return wrong(what, two ? "expected two directories" : "expected one directory");
+    if ((ranged || snapshot) && !cat)
+        return wrong(what, "--from, --count and --snapshot belong to cat");
+    if (ranged && snapshot)
+        return wrong("--snapshot", "a snapshot has no positions: without --from and --count");
+    if (two)
+        return diff(arguments[1], arguments[2]);
+    if (cat && !ranged && snapshot_file_print(arguments[1], &code))
+        return code;
+    return for_each(arguments[1], options,
+                    strcmp(what, "ls") == 0 ? list_one
+                    : !cat                  ? check_one
+                    : snapshot              ? cat_snapshot
+                                            : cat_one);
+}
+
 int verb_journal(int argc, char **argv)
 {
     static const struct option flags[] = {{"help", no_argument, NULL, 'h'},
                                           {"from", required_argument, NULL, 'f'},
                                           {"count", required_argument, NULL, 'c'},
+                                          {"snapshot", no_argument, NULL, 's'},
                                           {NULL, 0, NULL, 0}};
     struct options options = {.from = 0, .count = UINT64_MAX};
-    bool ranged = false;
+    bool ranged = false, snapshot = false;
     optind = 1;
     opterr = 0;
     for (int flag; (flag = getopt_long(argc, argv, "h", flags, NULL)) != -1;) {
         if (flag == 'h') {
             fputs(usage, stdout);
             return EXIT_DONE;
+        }
+        if (flag == 's') {
+            snapshot = true;
+            continue;
         }
         if (flag != 'f' && flag != 'c')
             return wrong(argv[optind - 1], "not a flag of this verb, or its value is missing");
@@ -500,21 +542,5 @@ int verb_journal(int argc, char **argv)
             return wrong(optarg,
                          flag == 'f' ? "expected a position such as 17" : "expected a number of records");
     }
-    if (optind == argc)
-        return wrong("nothing to do", "expected ls, cat, check or diff");
-    const char *what = argv[optind];
-    const int given = argc - optind - 1;
-    const bool two = strcmp(what, "diff") == 0;
-    if (!two && strcmp(what, "ls") != 0 && strcmp(what, "cat") != 0 && strcmp(what, "check") != 0)
-        return wrong(what, "expected ls, cat, check or diff");
-    if (given != (two ? 2 : 1))
-        return wrong(what, two ? "expected two directories" : "expected one directory");
-    if (ranged && strcmp(what, "cat") != 0)
-        return wrong(what, "--from and --count belong to cat");
-    if (two)
-        return diff(argv[optind + 1], argv[optind + 2]);
-    return for_each(argv[optind + 1], &options,
-                    strcmp(what, "ls") == 0    ? list_one
-                    : strcmp(what, "cat") == 0 ? cat_one
-                                               : check_one);
+    return act(argc - optind, argv + optind, &options, ranged, snapshot);
 }

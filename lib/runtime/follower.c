@@ -159,12 +159,12 @@ enum follower_verdict follower_on_record(struct follower *f, const struct messag
     }
     const bool unheard = env->epoch > f->owner_epoch;
     (void)hear(f, env->epoch, env->pos);
+    /* Past the base of the newest life stand its own records only. */
+    if (env->epoch < f->owner_epoch && f->owner_base_pos != UINT64_MAX && env->pos > f->owner_base_pos)
+        return FOLLOW_FOREIGN;
     if (f->probe_pos != 0 && env->pos == f->probe_pos && env->epoch <= f->epoch)
         on_shared(f);
     if (env->epoch < f->epoch && env->pos >= f->next_pos)
-        return FOLLOW_FOREIGN;
-    /* Past the base of the newest life stand its own records only. */
-    if (env->epoch < f->owner_epoch && f->owner_base_pos != UINT64_MAX && env->pos > f->owner_base_pos)
         return FOLLOW_FOREIGN;
     if (env->epoch > f->epoch && (!f->loose || (env->pos < f->next_pos && unheard)))
         return on_newer(f, m);
@@ -207,7 +207,8 @@ bool follower_on_replayed(struct follower *f, const struct replayed *r, struct g
     const bool lost = r->first_pos > f->next_pos;
     if (lost) {
         skip_lost(f, r, gap);
-    } else if (f->probe_pos == 0 && f->epoch != 0 && r->epoch > f->epoch && r->base_pos < f->next_pos - 1) {
+    } else if (f->epoch != 0 && r->epoch > f->epoch && r->base_pos < f->next_pos - 1 &&
+               (f->probe_pos == 0 || f->probe_pos > r->base_pos + 1)) {
         f->probe_pos = r->base_pos + 1;
         f->probe_step = 1;
         f->state = FOLLOWER_CATCHING_UP;

@@ -10,7 +10,7 @@
 #include "lib/runtime/disk.h"
 #include "lib/runtime/journal_record.h"
 
-enum { NAME_DIGITS = 20, WRITE_BYTES = 1024 * 1024, FOUND_MAX = 64 };
+enum { NAME_DIGITS = 20, WRITE_BYTES = 1024 * 1024, FOUND_MAX = SNAPSHOTS_LISTED };
 
 static const char unfinished[] = "snapshot.part";
 
@@ -290,27 +290,6 @@ static int examine(struct reading *r, int dir_fd, uint64_t pos, struct message *
     return got;
 }
 
-int snapshot_check(const char *dir, uint64_t pos, uint64_t *messages, char why[SNAPSHOT_ERROR_MAX])
-{
-    struct reading *r = reading_new();
-    struct message *first = malloc(sizeof *first);
-    const int dir_fd = disk_dir(dir, false);
-    int status = !r || !first ? E_FULL : dir_fd < 0 ? E_IO : examine(r, dir_fd, pos, first);
-    *messages = 0;
-    why[0] = '\0';
-    if (status == OK)
-        *messages = r->cursor.pos;
-    else
-        (void)snprintf(why, SNAPSHOT_ERROR_MAX, "offset %lld: %s", r ? (long long)r->cursor.offset : 0,
-                       status == E_FULL ? "out of memory"
-                       : dir_fd < 0     ? "no such directory"
-                                        : r->cursor.why);
-    disk_close(dir_fd);
-    free(first);
-    reading_close(&r);
-    return status;
-}
-
 static void note_damage(char note[SNAPSHOT_ERROR_MAX], const char *dir, uint64_t pos, const struct cursor *c)
 {
     char name[SNAPSHOT_NAME];
@@ -333,6 +312,43 @@ static int hand_over(struct reading *r, int dir_fd, uint64_t pos,
     }
     /* It held a moment ago: what was handed over is half a state. */
     return got == E_IO ? E_IO : E_CORRUPT;
+}
+
+int snapshot_list(const char *dir, uint64_t pos[SNAPSHOTS_LISTED])
+{
+    struct found all;
+    const int dir_fd = disk_dir(dir, false);
+    const int status = dir_fd < 0 ? E_IO : find(dir_fd, &all);
+    disk_close(dir_fd);
+    if (status != OK)
+        return status;
+    memcpy(pos, all.pos, all.n * sizeof pos[0]);
+    return (int)all.n;
+}
+
+int snapshot_read(const char *dir, uint64_t pos, void (*each)(void *ctx, const struct message *m), void *ctx,
+                  uint64_t *messages, char why[SNAPSHOT_ERROR_MAX])
+{
+    struct reading *r = reading_new();
+    struct message *first = malloc(sizeof *first);
+    const int dir_fd = disk_dir(dir, false);
+    int status = !r || !first ? E_FULL : dir_fd < 0 ? E_IO : examine(r, dir_fd, pos, first);
+    *messages = 0;
+    why[0] = '\0';
+    if (status == OK) {
+        *messages = r->cursor.pos;
+        if (each)
+            status = hand_over(r, dir_fd, pos, each, ctx);
+    }
+    if (status != OK)
+        (void)snprintf(why, SNAPSHOT_ERROR_MAX, "offset %lld: %s", r ? (long long)r->cursor.offset : 0,
+                       status == E_FULL ? "out of memory"
+                       : dir_fd < 0     ? "no such directory"
+                                        : r->cursor.why);
+    disk_close(dir_fd);
+    free(first);
+    reading_close(&r);
+    return status;
 }
 
 int snapshot_load(const char *dir, uint64_t head_pos, void (*restore)(void *ctx, const struct message *m),

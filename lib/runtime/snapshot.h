@@ -50,10 +50,14 @@ int snapshot_places(const char *dir, struct snapshot_place out[SNAPSHOTS_KEPT]);
 /* Removes those of a history that ended: the journal's head is below them. Returns how many; E_IO. */
 int snapshot_remove_above(const char *dir, uint64_t head_pos);
 
-/* For the journal verb: the name of a snapshot's file and back; whether one holds (E_CORRUPT, E_IO, with words). */
+/* For who looks at the files: their names; the places of the newest 64, newest first (how many; E_IO); and the messages of
+ * one, all of which was found to hold first (E_CORRUPT, E_IO, E_FULL, with words). `each` may be NULL. */
 enum { SNAPSHOT_NAME = 32 };
 void snapshot_name(uint64_t pos, char out[SNAPSHOT_NAME]);
 bool snapshot_of_name(const char *name, uint64_t *pos);
-int snapshot_check(const char *dir, uint64_t pos, uint64_t *messages, char why[SNAPSHOT_ERROR_MAX]);
+enum { SNAPSHOTS_LISTED = 64 };
+int snapshot_list(const char *dir, uint64_t pos[SNAPSHOTS_LISTED]);
+int snapshot_read(const char *dir, uint64_t pos, void (*each)(void *ctx, const struct message *m), void *ctx,
+                  uint64_t *messages, char why[SNAPSHOT_ERROR_MAX]);
 
 #endif

@@ -121,6 +121,21 @@ START_TEST(two_are_kept_and_the_older_one_bounds_what_may_be_freed)
 }
 END_TEST
 
+START_TEST(they_are_listed_newest_first_and_each_can_be_read)
+{
+    uint64_t listed[SNAPSHOTS_LISTED], messages;
+    ck_assert_int_eq(take(2, 10, 1), OK);
+    ck_assert_int_eq(take(2, 20, 4), OK);
+    ck_assert_int_eq(snapshot_list(dir, listed), 2);
+    ck_assert_uint_eq(listed[0], 20);
+    ck_assert_uint_eq(listed[1], 10);
+    ck_assert_int_eq(snapshot_read(dir, 10, restore, NULL, &messages, words), OK);
+    ck_assert_uint_eq(messages, 3);
+    ck_assert_uint_eq(n_given, 2);
+    ck_assert_int_eq(snapshot_read(dir, 11, restore, NULL, &messages, words), E_IO);
+}
+END_TEST
+
 START_TEST(one_above_the_head_is_not_used_and_goes)
 {
     uint64_t pos;
@@ -163,7 +178,7 @@ static void expect_passed_over(void)
     ck_assert_uint_eq(n_given, 2);
     ck_assert_ptr_nonnull(strstr(words, "00000000000000000020.snap"));
     ck_assert_uint_eq(snapshot_oldest_pos(dir), 0);
-    ck_assert_int_eq(snapshot_check(dir, 20, &messages, why), E_CORRUPT);
+    ck_assert_int_eq(snapshot_read(dir, 20, NULL, NULL, &messages, why), E_CORRUPT);
     ck_assert_ptr_nonnull(strstr(why, "offset"));
 }
 
@@ -177,7 +192,7 @@ START_TEST(a_flipped_bit_or_a_cut_anywhere_makes_it_none_and_the_one_before_coun
     path_of(20, path);
     const size_t len = read_all(path, bytes, sizeof bytes);
     ck_assert_uint_lt(len, sizeof bytes);
-    ck_assert_int_eq(snapshot_check(dir, 20, &messages, words), OK);
+    ck_assert_int_eq(snapshot_read(dir, 20, NULL, NULL, &messages, words), OK);
     ck_assert_uint_eq(messages, 5);
     for (size_t i = 0; i < len; i++) {
         const unsigned char was = bytes[i];
@@ -248,6 +263,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, what_was_emitted_is_given_back_in_order);
     tcase_add_test(all, two_are_kept_and_the_older_one_bounds_what_may_be_freed);
+    tcase_add_test(all, they_are_listed_newest_first_and_each_can_be_read);
     tcase_add_test(all, one_above_the_head_is_not_used_and_goes);
     tcase_add_test(all, a_flipped_bit_or_a_cut_anywhere_makes_it_none_and_the_one_before_counts);
     tcase_add_test(all, one_that_goes_on_behind_its_end_or_bears_anothers_name_is_none);
