@@ -15,7 +15,7 @@ from ledger_checks import (accepted, check_client_ids_unique, check_decisions_ha
 LEASE_S = 1.0
 SYMBOLS = 40
 MARKET = ["--symbols", str(SYMBOLS), "--set", "sim.dislocations_per_min=1200", "--set", "arb.cool_down_ms=100",
-          "--set", "sim.updates_per_s=10"]
+          "--set", "sim.updates_per_s=10", "--set", "journal.snapshot_every=100"]
 # Entries are held until they are four seconds old.
 HELD = ["--set", "arb.max_hold_ms=4000", "--set", "arb.take_profit_bps=0", "--set", "arb.stop_loss_bps=0"]
 
@@ -114,6 +114,8 @@ def a_worker_that_joins_takes_only_its_share_and_gives_it_back_at_once_with_its_
     with Run("--workers", "3", *MARKET, *lease(5)) as run:
         before = settled_owners(run)
         check_equal(sorted(set(before.values())), ["strategy-1", "strategy-2", "strategy-3"], "workers with routes")
+        wait_until(lambda: all(any(run.dir.glob(f"journal/{name}/*.snap")) for name in ("risk", "exec")), 20,
+                   "snapshots, with which the newcomer begins")
         joined = Worker(run, "strategy-4")
         with_it = settled_owners(run, lambda now: "strategy-4" in now.values())
         moved = {route for route in before if with_it[route] != before[route]}
@@ -224,7 +226,37 @@ def a_restarted_worker_owns_its_routes_at_once_under_new_epochs_and_pins_hold():
         stop_and_check(run)
 
 
+def cut_last_record(journal):
+    """Takes the tail of the newest segment away, as power loss does."""
+    newest = max(journal.glob("*.log"))
+    with open(newest, "r+b") as file:
+        file.truncate(newest.stat().st_size - 1)
+
+
+def a_worker_under_whom_risks_ledger_is_rolled_back_begins_anew():
+    with Run("--workers", "2", *MARKET, *lease(8)) as run:
+        before = settled_owners(run)
+        wait_until(lambda: any(map(accepted, ledger(run, "risk"))), 20, "an accepted decision")
+        lives = {name: incarnation_of(run, name) for name in ("strategy-1", "strategy-2")}
+        os.kill(run.supervisor.pid, signal.SIGSTOP)
+        run.kill("exec")  # nothing comes of what is about to be lost
+        run.kill("risk")
+        cut_last_record(run.dir / "journal/risk")
+        os.kill(run.supervisor.pid, signal.SIGCONT)
+        for name in lives:
+            run.wait_for_log(name, "rollback")
+        settled_owners(run, lambda now: now == before)
+        for name, life in lives.items():
+            check(incarnation_of(run, name) != life, f"{name} is a new life")
+        began = max(r.pos for r in ledger(run, "risk") if r.type == "session" and r.body["event"] == "worker-join")
+        wait_until(lambda: any(accepted(r) and r.pos > began for r in ledger(run, "risk")), 10, "them to trade again")
+        run.stop()
+        check_ownership(run)
+        check_epochs_rise(run)
+
+
 main(a_worker_that_joins_takes_only_its_share_and_gives_it_back_at_once_with_its_goodbye,
      a_killed_workers_routes_are_taken_over_with_their_positions,
      a_hung_worker_that_wakes_can_do_nothing_until_it_is_assigned_anew,
-     a_restarted_worker_owns_its_routes_at_once_under_new_epochs_and_pins_hold)
+     a_restarted_worker_owns_its_routes_at_once_under_new_epochs_and_pins_hold,
+     a_worker_under_whom_risks_ledger_is_rolled_back_begins_anew)
