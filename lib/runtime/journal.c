@@ -201,7 +201,12 @@ int journal_write(struct journal *self)
 
 int journal_sync(struct journal *self)
 {
-    return self->options.sync_every_ns < 0 || sync_now(self) == OK ? OK : sync_words(self);
+    /* Of those that a wake-up asks for, the first does the work. */
+    const bool needed =
+        self->options.sync_every_ns >= 0 &&
+        (atomic_load(&self->sync_failed) ||
+         atomic_load(&self->written) != atomic_load_explicit(&self->synced, memory_order_acquire));
+    return !needed || sync_now(self) == OK ? OK : sync_words(self);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
