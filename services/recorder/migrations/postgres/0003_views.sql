@@ -4,15 +4,20 @@
 CREATE VIEW orders AS
 SELECT DISTINCT ON (run, client_id) * FROM order_events ORDER BY run, client_id, pos DESC;
 
--- What the account holds: the last word on each instrument, where it is not zero. `value` is in the quote currency, at
--- the middle of the last prices; NULL where there are none.
+-- Last prices: the middle of the best two, or the one that is there; NULL where there is none.
+CREATE VIEW mids AS
+SELECT run, symbol, venue, base, quote,
+    trim_scale(COALESCE((bid + ask) / 2, bid, ask)) AS price
+FROM marks;
+
+-- What the account holds: the last word on each instrument, where it is not zero. `value` is in the quote currency.
 CREATE VIEW open_positions AS
-SELECT p.run, p.venue, p.symbol, p.quote, p.qty, p.cash, p.fees, COALESCE((m.bid + m.ask) / 2, m.bid, m.ask) AS mark,
-    p.qty * COALESCE((m.bid + m.ask) / 2, m.bid, m.ask) AS value, p.ts_ns, p.ts
+SELECT p.run, p.venue, p.symbol, p.quote, p.qty, p.cash, p.fees, m.price AS mark,
+    trim_scale(p.qty * m.price) AS value, p.ts_ns, p.ts
 FROM (SELECT run, venue, symbol, quote, qty, cash, fees, ts_ns, ts,
         ROW_NUMBER() OVER (PARTITION BY run, venue, symbol ORDER BY pos DESC) AS nth
     FROM positions) p
-LEFT JOIN marks m ON m.run = p.run AND m.venue = p.venue AND m.symbol = p.symbol
+LEFT JOIN mids m ON m.run = p.run AND m.venue = p.venue AND m.symbol = p.symbol
 WHERE p.nth = 1 AND p.qty <> 0;
 
 -- Profit of each route by day (UTC), in the reporting currency: of each instrument what was both bought and sold that
@@ -25,13 +30,12 @@ WITH last_limits AS (
     SELECT run, currency FROM (
         SELECT run, currency, ROW_NUMBER() OVER (PARTITION BY run ORDER BY pos DESC) AS nth FROM limits) l
     WHERE nth = 1
-), mids AS (
-    SELECT m.run, m.symbol, m.venue, m.base, m.quote, COALESCE((m.bid + m.ask) / 2, m.bid, m.ask) AS price FROM marks m
 ), rates AS (
     SELECT run, quote, rate FROM (
         SELECT run, quote, rate, ROW_NUMBER() OVER (PARTITION BY run, quote ORDER BY turned, symbol, venue) AS nth
         FROM (
-            SELECT l.run, l.currency AS quote, 1::NUMERIC AS rate, 0 AS turned, '' AS symbol, '' AS venue FROM last_limits l
+            SELECT l.run, l.currency AS quote, 1::NUMERIC AS rate, 0 AS turned, '' AS symbol, '' AS venue
+            FROM last_limits l
             UNION ALL
             SELECT m.run, m.base, m.price, 1, m.symbol, m.venue
             FROM mids m JOIN last_limits l ON l.run = m.run AND l.currency = m.quote WHERE m.price > 0
@@ -66,15 +70,19 @@ WITH last_limits AS (
 )
 SELECT run, route, day, SUM(fills) AS fills, SUM(fills_without_fx) AS fills_without_fx,
     SUM(CASE WHEN mark IS NULL AND bought <> sold THEN 1 ELSE 0 END) AS unmarked,
-    ROUND(SUM(paid + received), 12) AS volume, ROUND(SUM(fees), 12) AS fees, ROUND(SUM(realised), 12) AS realised,
-    ROUND(SUM(gross - realised), 12) AS open, ROUND(SUM(gross - fees), 12) AS net
+    trim_scale(ROUND(SUM(paid + received), 12)) AS volume,
+    trim_scale(ROUND(SUM(fees), 12)) AS fees,
+    trim_scale(ROUND(SUM(realised), 12)) AS realised,
+    trim_scale(ROUND(SUM(gross - realised), 12)) AS open,
+    trim_scale(ROUND(SUM(gross - fees), 12)) AS net
 FROM valued GROUP BY run, route, day;
 
 -- What each fill cost against the best price of the book that was decided on; negative is better than that.
 -- `slippage_quote` is the whole fill's, in the quote currency.
 CREATE VIEW slippage AS
 SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price, qty,
-    ROUND(worse / decided_price * 10000, 6) AS slippage_bps, ROUND(worse * qty, 12) AS slippage_quote
+    trim_scale(ROUND(worse / decided_price * 10000, 6)) AS slippage_bps,
+    trim_scale(ROUND(worse * qty, 12)) AS slippage_quote
 FROM (SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price,
         qty, CASE side WHEN 'buy' THEN price - decided_price ELSE decided_price - price END AS worse
     FROM fills WHERE decided_price <> 0) f;
@@ -95,23 +103,32 @@ WITH stamps AS (
             hop_risk_out, hop_exec_in, hop_exec_out, hop_exec_fill FROM fills) t
     GROUP BY run, client_id HAVING MAX(attempt) = 0
 ), spans AS (
-    SELECT run, 'tick_to_feed_out' AS hop, feed_out - tick AS ns FROM stamps WHERE tick <> 0 AND feed_out <> 0
+    SELECT run, 'tick_to_feed_out' AS hop, feed_out - tick AS ns FROM stamps
+        WHERE tick <> 0 AND feed_out <> 0
     UNION ALL
-    SELECT run, 'feed_out_to_strategy_in' AS hop, strategy_in - feed_out AS ns FROM stamps WHERE feed_out <> 0 AND strategy_in <> 0
+    SELECT run, 'feed_out_to_strategy_in' AS hop, strategy_in - feed_out AS ns FROM stamps
+        WHERE feed_out <> 0 AND strategy_in <> 0
     UNION ALL
-    SELECT run, 'strategy_in_to_out' AS hop, strategy_out - strategy_in AS ns FROM stamps WHERE strategy_in <> 0 AND strategy_out <> 0
+    SELECT run, 'strategy_in_to_out' AS hop, strategy_out - strategy_in AS ns FROM stamps
+        WHERE strategy_in <> 0 AND strategy_out <> 0
     UNION ALL
-    SELECT run, 'strategy_out_to_risk_in' AS hop, risk_in - strategy_out AS ns FROM stamps WHERE strategy_out <> 0 AND risk_in <> 0
+    SELECT run, 'strategy_out_to_risk_in' AS hop, risk_in - strategy_out AS ns FROM stamps
+        WHERE strategy_out <> 0 AND risk_in <> 0
     UNION ALL
-    SELECT run, 'risk_in_to_out' AS hop, risk_out - risk_in AS ns FROM stamps WHERE risk_in <> 0 AND risk_out <> 0
+    SELECT run, 'risk_in_to_out' AS hop, risk_out - risk_in AS ns FROM stamps
+        WHERE risk_in <> 0 AND risk_out <> 0
     UNION ALL
-    SELECT run, 'risk_out_to_exec_in' AS hop, exec_in - risk_out AS ns FROM stamps WHERE risk_out <> 0 AND exec_in <> 0
+    SELECT run, 'risk_out_to_exec_in' AS hop, exec_in - risk_out AS ns FROM stamps
+        WHERE risk_out <> 0 AND exec_in <> 0
     UNION ALL
-    SELECT run, 'exec_in_to_order_sent' AS hop, exec_out - exec_in AS ns FROM stamps WHERE exec_in <> 0 AND exec_out <> 0
+    SELECT run, 'exec_in_to_order_sent' AS hop, exec_out - exec_in AS ns FROM stamps
+        WHERE exec_in <> 0 AND exec_out <> 0
     UNION ALL
-    SELECT run, 'order_sent_to_fill' AS hop, exec_fill - exec_out AS ns FROM stamps WHERE exec_out <> 0 AND exec_fill <> 0
+    SELECT run, 'order_sent_to_fill' AS hop, exec_fill - exec_out AS ns FROM stamps
+        WHERE exec_out <> 0 AND exec_fill <> 0
     UNION ALL
-    SELECT run, 'tick_to_order' AS hop, exec_out - tick AS ns FROM stamps WHERE tick <> 0 AND exec_out <> 0
+    SELECT run, 'tick_to_order' AS hop, exec_out - tick AS ns FROM stamps
+        WHERE tick <> 0 AND exec_out <> 0
 )
 SELECT run, hop, COUNT(*) AS n, percentile_disc(0.5) WITHIN GROUP (ORDER BY ns) AS p50_ns,
     percentile_disc(0.9) WITHIN GROUP (ORDER BY ns) AS p90_ns,

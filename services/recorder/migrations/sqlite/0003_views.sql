@@ -6,15 +6,20 @@ CREATE VIEW orders AS
 SELECT o.* FROM order_events o
 WHERE pos = (SELECT MAX(pos) FROM order_events l WHERE l.run = o.run AND l.client_id = o.client_id);
 
--- What the account holds: the last word on each instrument, where it is not zero. `value` is in the quote currency, at
--- the middle of the last prices; NULL where there are none.
+-- Last prices: the middle of the best two, or the one that is there; NULL where there is none.
+CREATE VIEW mids AS
+SELECT run, symbol, venue, base, quote,
+    COALESCE((CAST(bid AS REAL) + CAST(ask AS REAL)) / 2, CAST(bid AS REAL), CAST(ask AS REAL)) AS price
+FROM marks;
+
+-- What the account holds: the last word on each instrument, where it is not zero. `value` is in the quote currency.
 CREATE VIEW open_positions AS
-SELECT p.run, p.venue, p.symbol, p.quote, p.qty, p.cash, p.fees, COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS mark,
-    CAST(p.qty AS REAL) * COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS value, p.ts_ns, p.ts
+SELECT p.run, p.venue, p.symbol, p.quote, p.qty, p.cash, p.fees, m.price AS mark,
+    CAST(p.qty AS REAL) * m.price AS value, p.ts_ns, p.ts
 FROM (SELECT run, venue, symbol, quote, qty, cash, fees, ts_ns, ts,
         ROW_NUMBER() OVER (PARTITION BY run, venue, symbol ORDER BY pos DESC) AS nth
     FROM positions) p
-LEFT JOIN marks m ON m.run = p.run AND m.venue = p.venue AND m.symbol = p.symbol
+LEFT JOIN mids m ON m.run = p.run AND m.venue = p.venue AND m.symbol = p.symbol
 WHERE p.nth = 1 AND CAST(p.qty AS REAL) <> 0;
 
 -- Profit of each route by day (UTC), in the reporting currency: of each instrument what was both bought and sold that
@@ -27,13 +32,12 @@ WITH last_limits AS (
     SELECT run, currency FROM (
         SELECT run, currency, ROW_NUMBER() OVER (PARTITION BY run ORDER BY pos DESC) AS nth FROM limits) l
     WHERE nth = 1
-), mids AS (
-    SELECT m.run, m.symbol, m.venue, m.base, m.quote, COALESCE((CAST(m.bid AS REAL) + CAST(m.ask AS REAL)) / 2, CAST(m.bid AS REAL), CAST(m.ask AS REAL)) AS price FROM marks m
 ), rates AS (
     SELECT run, quote, rate FROM (
         SELECT run, quote, rate, ROW_NUMBER() OVER (PARTITION BY run, quote ORDER BY turned, symbol, venue) AS nth
         FROM (
-            SELECT l.run, l.currency AS quote, 1.0 AS rate, 0 AS turned, '' AS symbol, '' AS venue FROM last_limits l
+            SELECT l.run, l.currency AS quote, 1.0 AS rate, 0 AS turned, '' AS symbol, '' AS venue
+            FROM last_limits l
             UNION ALL
             SELECT m.run, m.base, m.price, 1, m.symbol, m.venue
             FROM mids m JOIN last_limits l ON l.run = m.run AND l.currency = m.quote WHERE m.price > 0
@@ -68,15 +72,19 @@ WITH last_limits AS (
 )
 SELECT run, route, day, SUM(fills) AS fills, SUM(fills_without_fx) AS fills_without_fx,
     SUM(CASE WHEN mark IS NULL AND bought <> sold THEN 1 ELSE 0 END) AS unmarked,
-    ROUND(SUM(paid + received), 12) AS volume, ROUND(SUM(fees), 12) AS fees, ROUND(SUM(realised), 12) AS realised,
-    ROUND(SUM(gross - realised), 12) AS open, ROUND(SUM(gross - fees), 12) AS net
+    ROUND(SUM(paid + received), 12) AS volume,
+    ROUND(SUM(fees), 12) AS fees,
+    ROUND(SUM(realised), 12) AS realised,
+    ROUND(SUM(gross - realised), 12) AS open,
+    ROUND(SUM(gross - fees), 12) AS net
 FROM valued GROUP BY run, route, day;
 
 -- What each fill cost against the best price of the book that was decided on; negative is better than that.
 -- `slippage_quote` is the whole fill's, in the quote currency.
 CREATE VIEW slippage AS
 SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price, qty,
-    ROUND(worse / CAST(decided_price AS REAL) * 10000, 6) AS slippage_bps, ROUND(worse * CAST(qty AS REAL), 12) AS slippage_quote
+    ROUND(worse / CAST(decided_price AS REAL) * 10000, 6) AS slippage_bps,
+    ROUND(worse * CAST(qty AS REAL), 12) AS slippage_quote
 FROM (SELECT run, stream, epoch, pos, ts_ns, ts, route, venue, symbol, quote, side, client_id, price, decided_price,
         qty, CASE side WHEN 'buy' THEN CAST(price AS REAL) - CAST(decided_price AS REAL) ELSE CAST(decided_price AS REAL) - CAST(price AS REAL) END AS worse
     FROM fills WHERE CAST(decided_price AS REAL) <> 0) f;
@@ -97,23 +105,32 @@ WITH stamps AS (
             hop_risk_out, hop_exec_in, hop_exec_out, hop_exec_fill FROM fills) t
     GROUP BY run, client_id HAVING MAX(attempt) = 0
 ), spans AS (
-    SELECT run, 'tick_to_feed_out' AS hop, feed_out - tick AS ns FROM stamps WHERE tick <> 0 AND feed_out <> 0
+    SELECT run, 'tick_to_feed_out' AS hop, feed_out - tick AS ns FROM stamps
+        WHERE tick <> 0 AND feed_out <> 0
     UNION ALL
-    SELECT run, 'feed_out_to_strategy_in' AS hop, strategy_in - feed_out AS ns FROM stamps WHERE feed_out <> 0 AND strategy_in <> 0
+    SELECT run, 'feed_out_to_strategy_in' AS hop, strategy_in - feed_out AS ns FROM stamps
+        WHERE feed_out <> 0 AND strategy_in <> 0
     UNION ALL
-    SELECT run, 'strategy_in_to_out' AS hop, strategy_out - strategy_in AS ns FROM stamps WHERE strategy_in <> 0 AND strategy_out <> 0
+    SELECT run, 'strategy_in_to_out' AS hop, strategy_out - strategy_in AS ns FROM stamps
+        WHERE strategy_in <> 0 AND strategy_out <> 0
     UNION ALL
-    SELECT run, 'strategy_out_to_risk_in' AS hop, risk_in - strategy_out AS ns FROM stamps WHERE strategy_out <> 0 AND risk_in <> 0
+    SELECT run, 'strategy_out_to_risk_in' AS hop, risk_in - strategy_out AS ns FROM stamps
+        WHERE strategy_out <> 0 AND risk_in <> 0
     UNION ALL
-    SELECT run, 'risk_in_to_out' AS hop, risk_out - risk_in AS ns FROM stamps WHERE risk_in <> 0 AND risk_out <> 0
+    SELECT run, 'risk_in_to_out' AS hop, risk_out - risk_in AS ns FROM stamps
+        WHERE risk_in <> 0 AND risk_out <> 0
     UNION ALL
-    SELECT run, 'risk_out_to_exec_in' AS hop, exec_in - risk_out AS ns FROM stamps WHERE risk_out <> 0 AND exec_in <> 0
+    SELECT run, 'risk_out_to_exec_in' AS hop, exec_in - risk_out AS ns FROM stamps
+        WHERE risk_out <> 0 AND exec_in <> 0
     UNION ALL
-    SELECT run, 'exec_in_to_order_sent' AS hop, exec_out - exec_in AS ns FROM stamps WHERE exec_in <> 0 AND exec_out <> 0
+    SELECT run, 'exec_in_to_order_sent' AS hop, exec_out - exec_in AS ns FROM stamps
+        WHERE exec_in <> 0 AND exec_out <> 0
     UNION ALL
-    SELECT run, 'order_sent_to_fill' AS hop, exec_fill - exec_out AS ns FROM stamps WHERE exec_out <> 0 AND exec_fill <> 0
+    SELECT run, 'order_sent_to_fill' AS hop, exec_fill - exec_out AS ns FROM stamps
+        WHERE exec_out <> 0 AND exec_fill <> 0
     UNION ALL
-    SELECT run, 'tick_to_order' AS hop, exec_out - tick AS ns FROM stamps WHERE tick <> 0 AND exec_out <> 0
+    SELECT run, 'tick_to_order' AS hop, exec_out - tick AS ns FROM stamps
+        WHERE tick <> 0 AND exec_out <> 0
 )
 SELECT run, hop, MAX(n) AS n, MIN(CASE WHEN nth * 100 >= n * 50 THEN ns END) AS p50_ns,
     MIN(CASE WHEN nth * 100 >= n * 90 THEN ns END) AS p90_ns,
