@@ -15,7 +15,8 @@ enum { CLIENT_ID_MAX = 36 };
 struct reading {
     struct report *r;
     char *error;
-    uint64_t journal_epoch, journal_pos; /* last record of exec's journal */
+    uint64_t journal_first;              /* position of the first record of exec's journal */
+    uint64_t journal_epoch, journal_pos; /* of the last */
     struct table *venue_ids;             /* client ids in the paper venue's log */
 };
 
@@ -52,9 +53,8 @@ static int read_records(struct reading *in, struct journal_reader *reader, struc
                            "journal/exec: position %" PRIu64 " cannot be read: %s", record.pos, drops.last);
             return E_CORRUPT;
         }
-        if (in->journal_pos == 0 && record.pos > 1)
-            report_note(in->r, "journal/exec begins at position %" PRIu64 ": what was before it is freed",
-                        record.pos);
+        if (in->journal_first == 0)
+            in->journal_first = record.pos;
         in->journal_epoch = record.epoch;
         in->journal_pos = record.pos;
         on_record(in, m);
@@ -79,6 +79,63 @@ static int read_journal(struct reading *in)
         journal_reader_close(&reader);
     decoder_destroy(&decoder);
     free(m);
+    return status;
+}
+
+/* ---- what exec's journal has freed -------------------------------------------------------------------
+ * The database had it, or it would not have been freed. For that part it stands in for the journal; the paper venue's
+ * log is still held against it. */
+
+static int on_freed_order(void *ctx, int columns, const char *const *names, const char *const *v)
+{
+    struct reading *in = ctx;
+    (void)columns, (void)names;
+    if (in->r->client_ids)
+        (void)table_intern(in->r->client_ids, v[0], strlen(v[0]));
+    return OK;
+}
+
+static int on_freed_fill(void *ctx, int columns, const char *const *names, const char *const *v)
+{
+    struct reading *in = ctx;
+    struct told_fill fill = {.trade_id = v[2], .client_id = v[3], .side = v[4], .fee_currency = v[5]};
+    (void)columns, (void)names;
+    if (dec_parse(v[6], strlen(v[6]), &fill.price) != OK || dec_parse(v[7], strlen(v[7]), &fill.qty) != OK ||
+        dec_parse(v[8], strlen(v[8]), &fill.fee) != OK) {
+        (void)snprintf(in->error, STORE_ERROR_MAX,
+                       "fills: trade %.60s: expected decimals, has %.40s %.40s %.40s", v[2], v[6], v[7],
+                       v[8]);
+        return E_CORRUPT;
+    }
+    struct instrument_report *i = report_instrument(in->r, v[0], v[1]);
+    if (i)
+        sums_add(in->r, &i->journal, &fill);
+    return OK;
+}
+
+static int read_freed(struct reading *in, struct store *store)
+{
+    char first[24];
+    const char *params[] = {in->r->run, first};
+    if (in->journal_first <= 1)
+        return OK;
+    (void)snprintf(first, sizeof first, "%" PRIu64, in->journal_first);
+    report_note(
+        in->r,
+        "journal/exec begins at position %s: what was before it is freed, and the database stands in for it",
+        first);
+    int status = store_query(store,
+                             "SELECT DISTINCT client_id FROM order_events WHERE run = $1 AND stream = 'exec' "
+                             "AND pos < $2",
+                             params, 2, on_freed_order, in);
+    if (status == OK)
+        status =
+            store_query(store,
+                        "SELECT venue, symbol, trade_id, client_id, side, fee_currency, price, qty, fee FROM "
+                        "fills WHERE run = $1 AND stream = 'exec' AND pos < $2",
+                        params, 2, on_freed_fill, in);
+    if (status && !*in->error)
+        (void)snprintf(in->error, STORE_ERROR_MAX, "%s", store_error(store));
     return status;
 }
 
@@ -204,7 +261,10 @@ static void compare_sums(struct report *r, const struct instrument_report *i, co
 int report_reconcile(struct report *self, struct store *store, char error[STORE_ERROR_MAX])
 {
     struct reading in = {.r = self, .error = error};
+    *error = '\0';
     int status = read_journal(&in);
+    if (status == OK)
+        status = read_freed(&in, store);
     if (status == OK && self->paper)
         status = read_paper_log(&in);
     if (status == OK)
