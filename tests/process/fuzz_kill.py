@@ -41,7 +41,7 @@ def every_gap_of_every_service():
 
 
 def no_service_grows_with_the_number_of_events():
-    memory.watch(60, say)
+    memory.watch(say)
 
 
 def random_kills_end_reconciled():
