@@ -226,6 +226,24 @@ def a_restarted_worker_owns_its_routes_at_once_under_new_epochs_and_pins_hold():
         stop_and_check(run)
 
 
+def a_prefix_that_fits_nothing_and_routes_that_nobody_may_take_are_said():
+    with Run("--workers", "2", "--routes", "1=BTC-,ETH-", "--routes", "2=BCT-", "--symbols", "6", *lease(LEASE_S)) as run:
+        wait_until(lambda: "strategy-2 takes only routes that begin with BCT-: there is none" in run.output(), 15,
+                   "words about the prefix that fits nothing")
+        wait_until(lambda: "| 4 routes without a worker" in run.output(), 10, "words about routes without a worker")
+        check("strategy-1 takes only" not in run.output(), "nothing is said of a prefix that fits")
+        check_equal({route.partition("-")[0]: worker for route, worker in owners(run).items()},
+                    {"BTC": "strategy-1", "ETH": "strategy-1"}, "owners")
+        run.stop()
+        done = run.call([program(), "run", "--workers", "2", "--routes", "3=BTC-"])
+        check_equal(done.returncode, 3, "exit status of a pin of a worker that is not started")
+        check("--routes 3" in done.stderr and "1 to 2" in done.stderr, done.stderr)
+        for wrong in [",BTC", "BTC,,ETH", "0=BTC", "x=BTC", "1=", "B" * 64]:
+            done = run.call([program(), "run", "--routes", wrong])
+            check_equal(done.returncode, 3, f"exit status of --routes {wrong}")
+            check("PREFIX" in done.stderr, done.stderr)
+
+
 def cut_last_record(journal):
     """Takes the tail of the newest segment away, as power loss does."""
     newest = max(journal.glob("*.log"))
@@ -259,4 +277,5 @@ main(a_worker_that_joins_takes_only_its_share_and_gives_it_back_at_once_with_its
      a_killed_workers_routes_are_taken_over_with_their_positions,
      a_hung_worker_that_wakes_can_do_nothing_until_it_is_assigned_anew,
      a_restarted_worker_owns_its_routes_at_once_under_new_epochs_and_pins_hold,
+     a_prefix_that_fits_nothing_and_routes_that_nobody_may_take_are_said,
      a_worker_under_whom_risks_ledger_is_rolled_back_begins_anew)
