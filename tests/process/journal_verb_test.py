@@ -131,6 +131,67 @@ def the_first_difference_is_named_with_its_field_and_both_values():
                      f"exec: first difference at (epoch 1, pos 3): only {d / 'c/journal/exec'} has it"], "words")
 
 
+def snapshot_message(name, epoch, pos, body=None):
+    m = msgpack.unpackb((ROOT / f"proto/vectors/{name}.plain.msgpack").read_bytes(), raw=False)
+    m[3], m[5] = epoch, pos
+    if body is not None:
+        m[8][:len(body)] = body
+    return msgpack.packb(m)
+
+
+def write_snapshot(directory, pos, inside=3):
+    messages = [snapshot_message("snapshot", 1, pos)] + [decision(p) for p in range(1, inside + 1)]
+    messages.append(snapshot_message("snapshot_end", 1, pos, [len(messages)]))
+    file = directory / f"{pos:020}.snap"
+    file.write_bytes(b"".join(record(1, i + 1, m) for i, m in enumerate(messages)))
+    return file
+
+
+def snapshots_are_listed_checked_and_printed():
+    with scratch() as d:
+        j = write_journal(d / "j", [decision(p) for p in range(1, 11)])
+        write_snapshot(j, 4)
+        file = write_snapshot(j, 8, 2)
+        code, out, _ = journal("ls", j)
+        rows = [line.split()[:3] for line in out.splitlines()[-2:]]
+        check_equal((code, rows), (0, [[f"{4:020}.snap", "4", "5"], [f"{8:020}.snap", "8", "4"]]), "the snapshots of ls")
+        code, out, err = journal("check", j)
+        check_equal((code, err), (0, ""), "exit code and errors of check")
+        check_equal(out.splitlines()[1:], ["snapshot at position 4 whole, 5 messages", "snapshot at position 8 whole, 4 messages"],
+                    "the snapshots of check")
+        for arguments in (("--snapshot", j), (file,)):
+            code, out, err = journal("cat", *arguments)
+            check_equal((code, [json.loads(line)["type"] for line in out.splitlines()]),
+                        (0, ["snapshot", "decision", "decision"]), f"what cat prints; {err}")
+        code, _, err = journal("cat", j, "--snapshot", "--from", 2)
+        check_equal(code, 2, f"exit code of a snapshot from a position: {err}")
+
+
+def a_damaged_snapshot_is_named_and_one_that_the_journal_needs_is_missed():
+    with scratch() as d:
+        j = write_journal(d / "j", [decision(p) for p in range(1, 11)])
+        write_snapshot(j, 4)
+        file = write_snapshot(j, 8)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100] + bytes([whole[100] ^ 4]) + whole[101:])
+        code, _, err = journal("check", j)
+        check_equal(code, 6, "exit code")
+        check(file.name in err and "offset" in err, f"file and offset in: {err}")
+        code, out, _ = journal("ls", j)
+        check(code == 6 and "damaged" in out, f"damage in: {out}")
+        code, out, _ = journal("cat", "--snapshot", j)
+        check_equal((code, len(out.splitlines())), (0, 4), "the one before is printed")
+        (j / f"{1:020}.log").unlink()
+        check_equal(journal("check", j)[0], 6, "a journal from 5 on, behind a snapshot at 4, with a damaged one")
+        file.unlink()
+        check_equal(journal("check", j)[0], 0, "a journal from 5 on, behind a snapshot at 4")
+        (j / f"{4:020}.snap").unlink()
+        code, _, err = journal("check", j)
+        check(code == 6 and "no whole snapshot reaches" in err, f"what is missing in: {err}")
+        write_snapshot(j, 44)
+        check("above the journal's head" in journal("check", j)[1], "a snapshot of a lost tail")
+
+
 def what_is_wrong_with_a_command_is_said():
     with scratch() as d:
         check_equal(journal("--help")[0], 0, "exit code of --help")
@@ -141,7 +202,7 @@ def what_is_wrong_with_a_command_is_said():
                 (("diff", d), 2, "diff: expected two directories"),
                 (("cat", d, "--from", "x"), 2, "x: expected a position such as 17"),
                 (("cat", d, "--frm", "1"), 2, "--frm: not a flag of this verb"),
-                (("ls", d, "--count", "1"), 2, "ls: --from and --count belong to cat"),
+                (("ls", d, "--count", "1"), 2, "ls: --from, --count and --snapshot belong to cat"),
                 (("ls", d / "no"), 1, f"{d / 'no'}: No such file or directory"),
                 (("check", d), 1, f"{d}: no journal is here")):
             got, _, err = journal(*arguments)
@@ -151,4 +212,5 @@ def what_is_wrong_with_a_command_is_said():
 
 main(segments_are_listed_with_what_they_hold, records_are_printed_as_json_from_a_position_on,
      a_whole_journal_is_whole_and_a_torn_tail_is_told, a_flipped_bit_is_named_by_file_offset_and_position,
+     snapshots_are_listed_checked_and_printed, a_damaged_snapshot_is_named_and_one_that_the_journal_needs_is_missed,
      the_first_difference_is_named_with_its_field_and_both_values, what_is_wrong_with_a_command_is_said)
