@@ -395,6 +395,75 @@ START_TEST(a_restored_life_tells_the_same_snapshot_and_the_same_figures)
 }
 END_TEST
 
+/* The gate as it is, begun anew from its own snapshot, in the same market and with exec's ledger read. */
+static void begin_anew(void)
+{
+    snapshot_of(risk, &start);
+    start_records = n_ledger;
+    start_exec = n_exec;
+    risk_destroy(&risk);
+    risk = reborn();
+    read_exec(risk, "begun anew");
+}
+
+START_TEST(a_residual_that_was_parked_meanwhile_parks_the_route_at_the_baskets_end)
+{
+    struct message m = entry();
+    struct message older = *must_accept(&m);
+    basket_end(&older, BASKET_EXPIRED);
+    m = entry();
+    struct message newer = *must_accept(&m);
+    basket_end(&newer, BASKET_OPEN);
+    basket_end(&older, BASKET_PARKED);
+    begin_anew();
+    basket_end(&newer, BASKET_DONE);
+    ck_assert(last(MSG_ROUTE)->route.parked);
+}
+END_TEST
+
+START_TEST(a_day_whose_loss_has_halted_once_is_not_halted_again)
+{
+    begin_with("risk.max_daily_loss", "0.3");
+    enter_whole();
+    leave_whole();
+    ck_assert_int_eq(metric_of("state"), RISK_HALTED);
+    risk_on_control(risk, VERB_REDUCE, "", now, &outbox);
+    take();
+    begin_anew();
+    exec_beat();
+    pass_ms(1001);
+    tick_time();
+    ck_assert_int_eq(metric_of("day_pnl"), -320000);
+    ck_assert_int_eq(metric_of("state"), RISK_REDUCE_ONLY);
+}
+END_TEST
+
+START_TEST(an_intent_seen_before_the_snapshot_is_a_duplicate_behind_it)
+{
+    struct message m = entry();
+    struct message decision = *must_accept(&m);
+    basket_end(&decision, BASKET_EXPIRED);
+    begin_anew();
+    hello("w1", 11);
+    exec_beat();
+    m.intent.state_pos = n_ledger;
+    must_refuse(&m, REASON_DUPLICATE, TIER_INTENT);
+}
+END_TEST
+
+START_TEST(a_life_ended_before_the_snapshot_is_not_revived_behind_it_and_epochs_go_on)
+{
+    hello("w1", 12);
+    uint64_t assigned = assignment_of(ROUTE)->assign.route_epoch;
+    begin_anew();
+    hello("w1", 11);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.route_epoch, assigned);
+    hello("w1", 13);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.incarnation, 13);
+    ck_assert_uint_eq(assignment_of(ROUTE)->assign.route_epoch, assigned + 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("risk_snapshot");
@@ -403,5 +472,12 @@ int main(void)
     tcase_add_loop_test(c, a_life_from_a_snapshot_stands_where_the_one_that_went_on_stands, 0, 2);
     tcase_add_test(c, a_restored_life_tells_the_same_snapshot_and_the_same_figures);
     suite_add_tcase(suite, c);
+    TCase *one = tcase_create("one at a time");
+    tcase_add_checked_fixture(one, begin, end);
+    tcase_add_test(one, a_residual_that_was_parked_meanwhile_parks_the_route_at_the_baskets_end);
+    tcase_add_test(one, a_day_whose_loss_has_halted_once_is_not_halted_again);
+    tcase_add_test(one, an_intent_seen_before_the_snapshot_is_a_duplicate_behind_it);
+    tcase_add_test(one, a_life_ended_before_the_snapshot_is_not_revived_behind_it_and_epochs_go_on);
+    suite_add_tcase(suite, one);
     return run_suite(suite);
 }
