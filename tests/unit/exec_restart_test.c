@@ -2,6 +2,8 @@
  * the power lost at every step, whereby the records that were not on disk are gone: every order is sent once, every
  * trade is in the ledger once, and every basket ends whole or in the residual it states. */
 #include <check.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -477,6 +479,9 @@ END_TEST
 
 int main(void)
 {
+    /* A life takes its room at its start: from one to the next it is kept, not given back. */
+    (void)mallopt(M_MMAP_THRESHOLD, INT_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
     config_defaults(&config);
     strcpy(config.run.account, "paper");
     config.exec.max_attempts = 2;
