@@ -1,9 +1,20 @@
 /* The hand: a core without input and output that follows risk's ledger, turns each accepted decision into a
- * basket of orders, and keeps the basket whole. It owns exec's ledger: orders, fills, baskets, balances,
- * adjustments.
+ * basket of orders, and keeps the basket whole. It owns exec's ledger: orders, fills, baskets, positions and
+ * balances (as they are when a basket has ended, and after a late fill), adjustments, how far risk's ledger is taken,
+ * and the gaps in it.
  *
- * A basket is journaled whole before its first order is sent; each order before it is sent. The client id is a
- * function of the decision: account, risk epoch, position, leg, attempt.
+ * A basket is journaled whole before its first order is sent, each order before it is sent, and on disk before it is
+ * sent, but in paper mode with journal.sync never. The client id is a function of the decision: account, risk epoch,
+ * position, leg, attempt.
+ *
+ * An order of which nothing is known (a restart, no answer) is Unknown and asked for until the venue tells. That the venue
+ * does not have it is believed when it is said twice after the order can no more be on its way: past its basket's
+ * deadline and the time that an answer may take. One that is then found after all is open again; its basket, if it
+ * has ended, is not taken up again but stated anew, parked with what is left unhedged. Nothing is ever sent twice.
+ *
+ * Records may be lost with the power. What the venue has and the ledger has not is adopted (exec_on_listed): into its
+ * basket, or into one that is opened when risk's ledger tells the decision again, or, where risk lost that too, into one
+ * without a route (reason UNKNOWN_ROUTE), which sends nothing and is parked with all that it holds.
  */
 #ifndef SLUICE_SERVICES_EXEC_H
 #define SLUICE_SERVICES_EXEC_H

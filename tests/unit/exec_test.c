@@ -76,7 +76,7 @@ START_TEST(both_legs_filled_is_done)
 }
 END_TEST
 
-START_TEST(after_a_basket_the_balances_it_touched_are_told)
+START_TEST(after_a_basket_the_positions_and_balances_it_touched_are_told)
 {
     exec_on_market(hand, 0, now, &out);
     exec_on_market(hand, 0, now, &out);
@@ -94,6 +94,17 @@ START_TEST(after_a_basket_the_balances_it_touched_are_told)
     fill(1, "1");
     static const char *const told[] = {"a BTC 1001", "a USDT 899.89", "b BTC 999", "b USDT 1099.99"};
     ck_assert_int_eq(count_of(MSG_BALANCE), 4);
+    ck_assert_int_eq(count_of(MSG_POSITION), 2);
+    const struct position *p = &journal[n_journal - 6].position;
+    char amount[MONEY_TEXT_MAX];
+    ck_assert_str_eq(p->venue, "a");
+    money_format(p->qty, amount);
+    ck_assert_str_eq(amount, "1");
+    money_format(p->cash, amount);
+    ck_assert_str_eq(amount, "-100.1");
+    ck_assert_uint_eq(p->fills, 1);
+    ck_assert_int_eq(p->market_time, now.market_ns);
+    ck_assert_str_eq(journal[n_journal - 5].position.venue, "b");
     for (int i = 0; i < 4; i++) {
         const struct balance *b = &journal[n_journal - 4 + i].balance;
         char total[MONEY_TEXT_MAX], text[128];
@@ -436,7 +447,7 @@ int main(void)
     tcase_add_test(promises, a_basket_is_written_whole_before_its_first_order_is_sent);
     tcase_add_test(promises, it_is_on_disk_before_its_first_order_is_sent_but_where_paper_syncs_never);
     tcase_add_test(promises, both_legs_filled_is_done);
-    tcase_add_test(promises, after_a_basket_the_balances_it_touched_are_told);
+    tcase_add_test(promises, after_a_basket_the_positions_and_balances_it_touched_are_told);
     tcase_add_test(promises, the_leg_behind_is_completed_within_the_budget);
     tcase_add_test(promises, completing_goes_on_as_long_as_attempts_are_left);
     tcase_add_test(promises, an_order_after_another_waits_for_another_book_or_a_quarter_of_a_second);

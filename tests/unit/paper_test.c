@@ -375,6 +375,29 @@ START_TEST(a_look_up_tells_all_that_is_known)
 }
 END_TEST
 
+START_TEST(a_list_tells_the_orders_under_a_prefix_and_no_others)
+{
+    submit("a-1", SIDE_BUY, "1.5", "100.1", TIF_IOC);
+    submit("b-1", SIDE_SELL, "1", "100", TIF_IOC);
+    run();
+    submit("a-2", SIDE_SELL, "2", "99.9", TIF_FOK);
+    n_reports = 0;
+    paper_list(paper, "a-", on_report, NULL);
+    ck_assert_int_eq(n_reports, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(reports[i].kind, REPORT_LISTED);
+        ck_assert_str_eq(reports[i].client_id, i ? "a-2" : "a-1");
+        ck_assert_str_eq(reports[i].symbol, "BTC-USDT");
+        ck_assert_str_eq(reports[i].venue_id, i ? "v-o3" : "v-o1");
+        ck_assert_int_eq(reports[i].side, i ? SIDE_SELL : SIDE_BUY);
+        ck_assert_int_eq(reports[i].tif, i ? TIF_FOK : TIF_IOC);
+        ck_assert_int_eq(dec_cmp(reports[i].price, d(i ? "99.9" : "100.1")), 0);
+        ck_assert_int_eq(dec_cmp(reports[i].qty, d(i ? "2" : "1.5")), 0);
+        ck_assert_int_eq(dec_cmp(reports[i].filled, d(i ? "0" : "1")), 0);
+    }
+}
+END_TEST
+
 START_TEST(nothing_is_told_that_could_not_be_written)
 {
     log_refuses = true;
@@ -601,6 +624,7 @@ int main(void)
     tcase_add_test(promises, what_is_unknown_or_malformed_is_refused_and_never_crashes);
     tcase_add_test(promises, an_order_sent_again_is_answered_again_and_not_taken_again);
     tcase_add_test(promises, a_look_up_tells_all_that_is_known);
+    tcase_add_test(promises, a_list_tells_the_orders_under_a_prefix_and_no_others);
     tcase_add_test(promises, nothing_is_told_that_could_not_be_written);
     tcase_add_test(promises, the_oldest_answered_orders_are_forgotten_and_waiting_ones_never);
     tcase_add_test(promises, read_back_from_its_log_at_any_line_it_goes_on);
