@@ -349,27 +349,26 @@ int disk_sync(int fd)
         TRACE("%s: a sync fails", d->path);
         return fail(EIO);
     }
-    /* What is written while it goes on may be safe after it, or not. */
+    /* What is written while it goes on is not safe after it; of what is cut off and written anew meanwhile, only what
+     * became the same again. Who dies while it goes on has synced nothing. */
     const int64_t size = file->size, from = file->dirty_from;
-    unsigned char *copy = NULL;
-    if (is_power() && size > from) {
-        copy = malloc((size_t)(size - from));
-        if (!copy)
-            violated("out of memory");
-        memcpy(copy, file->bytes + from, (size_t)(size - from));
-    }
-    file->dirty_from = size;
+    int64_t same = from;
+    unsigned char *copy = malloc((size_t)(size - from) + 1);
+    if (!copy)
+        violated("out of memory");
+    memcpy(copy, file->bytes + from, (size_t)(size - from));
     wait_for(d, 200 * NS_PER_US);
+    while (same < size && same < file->size && file->bytes[same] == copy[same - from])
+        same++;
     if (is_power()) {
         reserve(&file->safe, &file->safe_capacity, size);
-        if (copy)
-            memcpy(file->safe + from, copy, (size_t)(size - from));
+        memcpy(file->safe + from, copy, (size_t)(size - from));
         file->safe_size = size;
-        free(copy);
     }
-    /* What was cut off and written anew meanwhile is not what is on the device now. */
+    free(copy);
+    file->dirty_from = same;
     if (d->stream >= 0 && is_segment(name_of(d, file)))
-        watch_synced(d->stream, file, size < file->dirty_from ? size : file->dirty_from);
+        watch_synced(d->stream, file, same);
     return 0;
 }
 

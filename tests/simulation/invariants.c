@@ -35,7 +35,9 @@ static uint32_t n_accepted, accepted_capacity;
 /* Intents as they left their workers. */
 static struct intended {
     uint64_t incarnation, id, state_epoch, state_pos;
-    bool decided; /* in the present history of risk's ledger */
+    struct message *message;
+    int64_t mono_ns; /* when it was sent */
+    bool decided;    /* in the present history of risk's ledger */
 } * intended;
 static uint32_t n_intended, intended_capacity;
 
@@ -59,6 +61,17 @@ static void grow(void **items, uint32_t *capacity, uint32_t n, size_t each)
         violated("out of memory");
 }
 
+static struct owned *route_of(const char *name)
+{
+    for (int i = 0; i < n_routes; i++)
+        if (strcmp(routes[i].name, name) == 0)
+            return &routes[i];
+    if (n_routes == ROUTES_MAX)
+        violated("more routes than the simulation has room for");
+    (void)snprintf(routes[n_routes].name, sizeof routes[n_routes].name, "%s", name);
+    return &routes[n_routes++];
+}
+
 /* ---- intents --------------------------------------------------------------------------------------------------- */
 
 static struct intended *intent_of(uint64_t incarnation, uint64_t id)
@@ -77,22 +90,62 @@ void invariants_intent(const struct message *m)
     if (intent_of(in->incarnation, in->id))
         violated("worker %s uses intent id %" PRIu64 " twice", in->worker, in->id);
     grow((void **)&intended, &intended_capacity, n_intended, sizeof *intended);
-    intended[n_intended++] =
-        (struct intended){in->incarnation, in->id, in->state_epoch, in->state_pos, false};
+    struct message *copy = malloc(sizeof *copy);
+    if (!copy)
+        violated("out of memory");
+    message_copy(copy, m);
+    intended[n_intended++] = (struct intended){.incarnation = in->incarnation,
+                                               .id = in->id,
+                                               .state_epoch = in->state_epoch,
+                                               .state_pos = in->state_pos,
+                                               .message = copy,
+                                               .mono_ns = world.mono_ns};
+}
+
+/* Told anew as if it were fresh: what it knows, and its times. */
+static void freshen(struct intent *in, int64_t by_ns)
+{
+    const struct record *head = record_at(STREAM_RISK, ledger_head(STREAM_RISK));
+    if (head) {
+        in->state_epoch = head->epoch;
+        in->state_pos = head->pos;
+    }
+    in->decided_mono += by_ns;
+    in->decided_time += by_ns;
+    in->deadline += by_ns;
+    for (uint32_t i = 0; i < in->n_legs; i++) {
+        in->legs[i].book_mono += by_ns;
+        in->legs[i].book_time += by_ns;
+    }
+}
+
+void stray_intent(void)
+{
+    unsigned char bytes[MESSAGE_BYTES_MAX];
+    struct message m;
+    const uint32_t recent = n_intended < 30 ? n_intended : 30;
+    if (recent == 0)
+        return;
+    const struct intended *chosen = &intended[n_intended - 1 - draw(recent)];
+    message_copy(&m, chosen->message);
+    const struct owned *r = route_of(m.intent.route);
+    const bool owner = r->incarnation == m.intent.incarnation && r->route_epoch == m.intent.route_epoch;
+    /* An owner's intent that is not decided yet may still be taken: it only comes twice. */
+    if ((!owner || chosen->decided) && chance(700))
+        freshen(&m.intent, world.mono_ns - chosen->mono_ns);
+    if (!owner && chance(500)) {
+        m.intent.id += 1000 + draw(1000);
+        m.intent.route_epoch = chance(500) ? r->route_epoch : m.intent.route_epoch;
+        if (intent_of(m.intent.incarnation, m.intent.id))
+            return;
+        invariants_intent(&m);
+    }
+    TRACE("intent %" PRIu64 " of %s comes once more", m.intent.id, m.intent.worker);
+    const size_t len = codec_encode(&m, bytes, sizeof bytes);
+    network_stray_intent(bytes, len);
 }
 
 /* ---- risk's ledger --------------------------------------------------------------------------------------------- */
-
-static struct owned *route_of(const char *name)
-{
-    for (int i = 0; i < n_routes; i++)
-        if (strcmp(routes[i].name, name) == 0)
-            return &routes[i];
-    if (n_routes == ROUTES_MAX)
-        violated("more routes than the simulation has room for");
-    (void)snprintf(routes[n_routes].name, sizeof routes[n_routes].name, "%s", name);
-    return &routes[n_routes++];
-}
 
 static bool before(uint64_t epoch, uint64_t pos, struct place_at at)
 {
@@ -182,6 +235,10 @@ static void on_risk(const struct message *m)
         on_decision(m);
         return;
     case MSG_ROUTE:
+        TRACE("route %s: %s%s, holds %" PRId64 "e%d and %" PRId64 "e%d, exec up to %" PRIu64 "/%" PRIu64,
+              m->route.route, m->route.busy ? "busy" : "idle", m->route.parked ? ", parked" : "",
+              m->route.legs[0].qty.m, m->route.legs[0].qty.exp, m->route.legs[1].qty.m,
+              m->route.legs[1].qty.exp, m->route.exec_epoch, m->route.exec_pos);
         route_of(m->route.route)->last = (struct place_at){m->env.epoch, m->env.pos};
         return;
     case MSG_STATE:
@@ -194,9 +251,25 @@ static void on_risk(const struct message *m)
 
 /* ---- exec's ledger --------------------------------------------------------------------------------------------- */
 
+/* Only for whoever reads the trace. */
+static void trace_exec(const struct message *m)
+{
+    if (m->env.type == MSG_FILL)
+        TRACE("fill of %s: %s %" PRId64 "e%d %s", m->fill.client_id, side_text(m->fill.side), m->fill.qty,
+              m->fill.qty_exp, m->fill.venue);
+    else if (m->env.type == MSG_ORDER)
+        TRACE("order %s is %s", m->order.client_id, order_state_text(m->order.state));
+    else if (m->env.type == MSG_BASKET)
+        TRACE("basket %" PRIu64 "/%" PRIu64 " is %s%s", m->basket.risk_epoch, m->basket.risk_pos,
+              basket_state_text(m->basket.state), m->basket.terminal ? ", and over" : "");
+    else if (m->env.type == MSG_UPSTREAM)
+        TRACE("has taken risk up to %" PRIu64 "/%" PRIu64, m->upstream.risk_epoch, m->upstream.risk_pos);
+}
+
 static void on_exec(const struct message *m)
 {
     char key[60];
+    trace_exec(m);
     if (m->env.type != MSG_FILL)
         return;
     const int len = snprintf(key, sizeof key, "%s %s", m->fill.venue, m->fill.trade_id);

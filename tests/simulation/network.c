@@ -361,6 +361,19 @@ void network_slow(int64_t for_ns, int64_t by_ns)
     c->slow_by_ns = by_ns;
 }
 
+void network_stray_intent(const void *bytes, size_t len)
+{
+    for (struct connection *c = connections; c; c = c->next) {
+        if (!c->up || c->role != SOCKET_INTENT_PUSH)
+            continue;
+        struct packet *p = packet_new();
+        add_frame(p, bytes, len);
+        put(&c->out, p, arrival(c, &c->out));
+        release(p);
+        return;
+    }
+}
+
 void network_heal(void)
 {
     for (struct connection *c = connections; c; c = c->next)

@@ -49,6 +49,7 @@ enum fault {
     FAULT_STORE_ROW,
     FAULT_SECOND_RECORDER,
     FAULT_HALT,
+    FAULT_STRAY_INTENT,
     FAULT_POWER,
     FAULTS
 };
@@ -58,7 +59,7 @@ static const char *const fault_names[FAULTS] = {
     "pause in a gap", "connection cut",     "connection slow", "clock jumps",
     "disk full",      "disk slow",          "write fails",     "sync fails",
     "store away",     "commit's word lost", "row refused",     "second recorder",
-    "halt",           "power lost"};
+    "halt",           "stray intent",       "power lost"};
 
 void knobs_draw(void)
 {
@@ -70,7 +71,7 @@ void knobs_draw(void)
                                       [FAULT_DISK_WRITE] = 1,   [FAULT_DISK_SYNC] = 1,
                                       [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
                                       [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
-                                      [FAULT_HALT] = 1};
+                                      [FAULT_HALT] = 1,         [FAULT_STRAY_INTENT] = 8};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
     k->workers = 1 + (int)draw(WORKERS_MOST);
@@ -215,6 +216,9 @@ static void inject(enum fault fault)
         return;
     case FAULT_HALT:
         operator_halts();
+        return;
+    case FAULT_STRAY_INTENT:
+        stray_intent();
         return;
     case FAULT_POWER:
         power_lost();

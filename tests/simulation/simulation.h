@@ -123,6 +123,7 @@ void network_connect_due(void);
 void network_cut(int64_t for_ns);   /* some connection, for a while */
 void network_slow(int64_t for_ns, int64_t by_ns); /* some connection */
 void network_heal(void);
+void network_stray_intent(const void *bytes, size_t len); /* comes to risk, from whom it does not know */
 
 struct disk_file;
 void disk_process_died(const struct process *p);
@@ -185,6 +186,7 @@ void invariants_open(void);
 void invariants_record(int stream, const struct message *m);
 void invariants_reset(int stream); /* what follows is the whole ledger again */
 void invariants_intent(const struct message *m);
+void stray_intent(void); /* an intent of a past life, or one that was decided, comes once more */
 void invariants_submitted(const struct order *order);
 void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
 
