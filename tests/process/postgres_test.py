@@ -62,6 +62,21 @@ def a_database_without_room_is_away_until_there_is_some():
             check_equal(server.rows("SELECT COUNT(*) FROM refused_rows"), [("0",)], "refused rows")
 
 
+def rows_that_are_there_already_stay_once_and_hold_nothing_up():
+    with Server() as server:
+        with Run(*to(server.conninfo, 24)) as run:
+            server.wait_for("SELECT COUNT(*) > 5 FROM fills", 30)
+            server.rows("UPDATE stored_positions SET pos = pos - 3 WHERE stream = 'exec'")
+            wait_until(lambda: metrics(run)["refused_rows"] == 3, 30, "the three to be found there already")
+            wait_until_back(run)
+            wait_for_more(run, server)
+            run.wait_for_exit(90)
+            check_equal(run.report()["reconciled"], True, "reconciled")
+            rows = server.rows("SELECT error FROM refused_rows")
+            check(len(rows) == 3 and all("duplicate key" in words for words, in rows), f"the database's words: {rows}")
+
+
 main(a_run_recorded_to_postgres_reconciles_and_survives_its_recorder,
      a_row_that_is_refused_is_kept_aside_and_the_stream_goes_on,
-     a_database_without_room_is_away_until_there_is_some)
+     a_database_without_room_is_away_until_there_is_some,
+     rows_that_are_there_already_stay_once_and_hold_nothing_up)
