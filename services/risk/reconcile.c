@@ -17,13 +17,26 @@ static bool is_none(struct place p)
     return p.epoch == 0;
 }
 
+static void set_due(struct risk *self)
+{
+    self->unreconciled = true;
+    self->reconciling = 0;
+}
+
+static void hold(struct risk *self, struct held_route *route, struct place until)
+{
+    self->held_back += !is_none(until);
+    self->held_back -= !is_none(route->hold);
+    route->hold = until;
+}
+
 void reconcile_passed(struct risk *self, struct place decision)
 {
     if (!place_before(self->passed, decision))
         return;
     self->passed = decision;
-    self->unreconciled = true;
-    self->reconciling = 0;
+    if (self->open_baskets > 0 || self->held_back > 0)
+        set_due(self);
 }
 
 void reconcile_on_beat(struct risk *self, const struct message *m)
@@ -81,18 +94,17 @@ void reconcile_on_epoch(struct risk *self, const struct message *m)
         }
         route->mend = true;
         if (!route->ended) /* exec may take it up again, or take it for the first time */
-            route->hold = route->accepted;
-        self->unreconciled = true;
-        self->reconciling = 0;
+            hold(self, route, route->accepted);
+        set_due(self);
     }
 }
 
 /* Why the route has to be told anew; REASON_NONE: it has not. */
-static enum reason due(const struct risk *self, struct held_route *route)
+static enum reason due(struct risk *self, struct held_route *route)
 {
     const struct open_basket *basket = &route->basket;
     if (!is_none(route->hold) && !place_before(self->passed, route->hold)) {
-        route->hold = (struct place){0, 0};
+        hold(self, route, (struct place){0, 0});
         return route->mend || !is_none(route->stray) ? REASON_ROLLED_BACK : REASON_NEVER_SENT;
     }
     if (basket->open)

@@ -227,6 +227,7 @@ struct risk {
     uint64_t beat_epoch;
     bool unreconciled;    /* routes may have to be told anew */
     uint32_t reconciling; /* route from which on */
+    uint32_t held_back;   /* routes with a hold */
 
     struct fold *folds;
     uint64_t folded; /* rejects counted and not recorded yet */

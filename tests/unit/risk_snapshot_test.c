@@ -423,6 +423,7 @@ END_TEST
 
 START_TEST(a_day_whose_loss_has_halted_once_is_not_halted_again)
 {
+    end();
     begin_with("risk.max_daily_loss", "0.3");
     enter_whole();
     leave_whole();
