@@ -252,10 +252,34 @@ bool ledger_snapshot_stale(const struct ledger *self)
     return self->snapshots && journal_head_pos(self->journal) > self->snapshot_pos;
 }
 
+struct emitting {
+    struct snapshot_writer *writer;
+    struct snapshot_place place; /* as the first message has it */
+};
+
+static void emit(void *ctx, const struct message *m)
+{
+    struct emitting *e = ctx;
+    if (m->env.type == MSG_SNAPSHOT)
+        e->place = (struct snapshot_place){m->env.epoch, m->env.pos, m->snapshot.upstream_epoch,
+                                           m->snapshot.upstream_pos};
+    snapshot_add(e->writer, m);
+}
+
+/* Of what was just written nothing needs to be read again. */
+static void add_place(struct ledger *self, const struct snapshot_place *place)
+{
+    memmove(&self->places[1], &self->places[0], (SNAPSHOTS_KEPT - 1) * sizeof self->places[0]);
+    self->places[0] = *place;
+    self->n_places += self->n_places < SNAPSHOTS_KEPT;
+    self->covered_pos = place->pos;
+    self->snapshots_written++;
+}
+
 int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
                     void *ctx, char error[LEDGER_ERROR_MAX])
 {
-    struct snapshot_writer *writer;
+    struct emitting e = {0};
     const int64_t began_ns = clock_mono_ns();
     self->snapshot_pos = journal_head_pos(self->journal);
     int status = journal_sync(self->journal);
@@ -263,14 +287,14 @@ int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_f
         (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_error(self->journal));
         return status;
     }
-    status = snapshot_begin(self->dir, &writer, error);
+    status = snapshot_begin(self->dir, &e.writer, error);
     if (status != OK)
         return status;
-    fill(ctx, snapshot_add, writer);
-    status = snapshot_end(&writer, error);
+    fill(ctx, emit, &e);
+    status = snapshot_end(&e.writer, error);
     self->snapshot_ns = clock_mono_ns() - began_ns;
-    self->snapshots_written += status == OK;
-    learn_places(self);
+    if (status == OK)
+        add_place(self, &e.place);
     return status;
 }
 
