@@ -144,6 +144,19 @@ START_TEST(a_partition_that_was_dropped_is_made_again)
 }
 END_TEST
 
+START_TEST(a_day_whose_first_message_is_refused_is_there_for_the_next)
+{
+    refuse_t2();
+    for (uint64_t pos = 2; pos <= 3; pos++) {
+        fill_at(1, pos);
+        m->env.time_out = 9 * DAY_NS;
+        ck_assert_int_eq(store_add_apart(store, RUN, m), pos == 2 ? E_REFUSED : OK);
+    }
+    ck_assert_int_eq(commit(store, from_to(0, 0, 1, 3)), OK);
+    ck_assert_int_eq(number_of(store, "SELECT pos FROM fills"), 3);
+}
+END_TEST
+
 START_TEST(a_check_added_by_hand_holds_for_the_days_to_come)
 {
     refuse_t2();
@@ -169,6 +182,7 @@ static void add_refused(TCase *c)
     tcase_add_test(c, a_rollback_gap_takes_refused_messages_with_it);
     tcase_add_test(c, rows_of_several_days_are_rolled_back_and_read_as_one_table);
     tcase_add_test(c, a_partition_that_was_dropped_is_made_again);
+    tcase_add_test(c, a_day_whose_first_message_is_refused_is_there_for_the_next);
     tcase_add_test(c, a_check_added_by_hand_holds_for_the_days_to_come);
 }
 
