@@ -41,11 +41,15 @@ class SqliteRows:
             names = [n for n, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             return {n: {row[1] for row in db.execute(f'PRAGMA table_info("{n}")')} for n in names}
 
-    def rows(self, table, run_id):
+    def rows(self, tables, run_id):
+        """Table -> its rows of a run."""
+        found = {}
         with self.open() as db:
-            cursor = db.execute(f'SELECT * FROM "{table}" WHERE run = ?', (run_id,))
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row)) for row in cursor]
+            for table in tables:
+                cursor = db.execute(f'SELECT * FROM "{table}" WHERE run = ?', (run_id,))
+                names = [column[0] for column in cursor.description]
+                found[table] = [dict(zip(names, row)) for row in cursor]
+        return found
 
     def open(self):
         return contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10))
@@ -74,9 +78,13 @@ class PostgresRows:
             found[table].add(column)
         return dict(found)
 
-    def rows(self, table, run_id):
-        return [json.loads(line, parse_float=Decimal)
-                for line in self.ask(f"SELECT to_jsonb(t) FROM \"{table}\" t WHERE run = '{run_id}'")]
+    def rows(self, tables, run_id):
+        found = {table: [] for table in tables}
+        each = (f"SELECT '{table}', to_jsonb(t) FROM \"{table}\" t WHERE run = '{run_id}'" for table in tables)
+        for line in self.ask(" UNION ALL ".join(each)) if found else []:
+            table, row = line.split("|", 1)
+            found[table].append(json.loads(row, parse_float=Decimal))
+        return found
 
 
 Paper = collections.namedtuple("Paper", "orders fills")
@@ -149,8 +157,9 @@ def check_database(run_id, journals, database):
     tables = database.tables()
     keyed = {name for name, columns in tables.items() if {"run", "stream", "epoch", "pos"} <= columns and
              name != "stored_positions" and "reader" not in columns}
-    lists = {name: by_place(database.rows(name, run_id)) for name in keyed if "item" in tables[name]}
-    stored = {name: by_place(database.rows(name, run_id)) for name in keyed - set(lists)}
+    rows_by_place = {name: by_place(rows) for name, rows in database.rows(sorted(keyed), run_id).items()}
+    lists = {name: rows for name, rows in rows_by_place.items() if "item" in tables[name]}
+    stored = {name: rows for name, rows in rows_by_place.items() if name not in lists}
     expected = collections.defaultdict(set)
     wrong = []
     for stream, records in journals.items():
@@ -195,7 +204,7 @@ def check_paper(paper, run_id, database, report):
     for what, ids in (("client id", paper.orders), ("trade id", [(f.venue, f.trade_id) for f in paper.fills])):
         twice = [i for i, n in collections.Counter(ids).items() if n > 1]
         check_equal(twice, [], f"{what}s that stand twice in paper.log")
-    rows = database.rows("fills", run_id)
+    rows = database.rows(["fills"], run_id)["fills"]
     in_rows = sorted(PaperFill(r["trade_id"], r["client_id"], r["venue"], r["symbol"], r["side"], Decimal(str(r["price"])),
                                Decimal(str(r["qty"])), Decimal(str(r["fee"]))) for r in rows)
     missing = sorted(set(paper.fills) - set(in_rows))

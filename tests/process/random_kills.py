@@ -11,7 +11,7 @@ import signal
 import time
 
 from at_rest import PostgresRows, check_at_rest
-from harness import PATIENCE, Run, alive, check_equal, marked_processes, wait_until
+from harness import PATIENCE, Run, alive, marked_processes, wait_until
 from postgres_server import PostgresServer
 
 WORKERS = 3
@@ -182,8 +182,8 @@ class RandomKills:
                     getattr(self, fault)()
                     self.wait(pause)
                 self.settle()
-                self.run.stop(60 * PATIENCE)
-                check_equal(self.run.supervisor.returncode, 0, "exit status of sluice run")
+                self.run.stop(60)
+                self.say("stopped")
                 looked_at = check_at_rest(self.run, PostgresRows(self.postgres.conninfo))
                 self.say(f"reconciled: {looked_at}")
         return self.counts
