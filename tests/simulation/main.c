@@ -29,11 +29,11 @@ static const char usage[] =
     "and database, and checks after every step what must hold. A seed reproduces its run exactly.\n"
     "\n"
     "  --seed N          first seed; default 1\n"
-    "  --seeds K         how many, one after another; default 1\n"
+    "  --seeds K         how many, one after another; default 1, or as many as --seconds allow\n"
     "  --steps M         wake-ups until faults end; default 6000\n"
     "  --mode MODE       kill: processes die, and lose what they had not written (default)\n"
     "                    power: the host loses its power too, and journals what was not synced\n"
-    "  --seconds S       stop after that many seconds, however many seeds are left\n"
+    "  --seconds S       begin no other seed after that many seconds\n"
     "  --jobs J          seeds at the same time; default 1\n"
     "  --trace           print everything that happens\n"
     "  --twice           play each seed twice, and compare\n"
@@ -47,7 +47,7 @@ static struct options {
     int jobs;
     enum mode mode;
     bool trace, twice, quiet;
-} options = {.seed = 1, .seeds = 1, .steps = 6000, .jobs = 1};
+} options = {.seed = 1, .steps = 6000, .jobs = 1};
 
 /* ---- the trace ------------------------------------------------------------------------------------------------- */
 
@@ -362,7 +362,6 @@ static bool take_option(int option, const char *text)
     case 'm':
         return number_of(text, 1, UINT64_MAX, &options.steps);
     case 'S':
-        options.seeds = UINT64_MAX;
         if (!number_of(text, 1, 1000000, &n))
             return false;
         options.seconds = (int64_t)n;
@@ -412,6 +411,8 @@ static void read_options(int argc, char **argv)
             exit(EXIT_USAGE);
         }
     }
+    if (options.seeds == 0)
+        options.seeds = options.seconds ? UINT64_MAX : 1;
     if (optind != argc) {
         (void)fprintf(stderr, "sluice-sim: '%s' is no option\n%s", argv[optind], usage);
         exit(EXIT_USAGE);

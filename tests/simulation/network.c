@@ -12,7 +12,7 @@
 
 #include "tests/simulation/simulation.h"
 
-enum { SOCKETS_MAX = 256, FRAMES_MAX = 3, PREFIXES_MAX = 256, MARK_LEAST = 8 };
+enum { SOCKETS_MAX = 256, FRAMES_MAX = 3, PREFIXES_MAX = 256, MARK_LEAST = 32 };
 
 #define NEVER INT64_MAX
 

@@ -78,14 +78,34 @@ static void halt_and_resume(void)
         halted = false;
 }
 
+/* It knows of nothing in the ledgers it follows that it has not read. */
+static bool is_current(const char *name)
+{
+    struct reply reply;
+    if (!tell(process_named(name), VERB_STATUS, ASK_NS, &reply))
+        return false;
+    for (uint32_t i = 0; i < reply.n_metrics; i++)
+        if (strcmp(reply.metrics[i].name, "current") == 0)
+            return reply.metrics[i].value == 1;
+    violated("%s does not say whether it is current", name);
+}
+
+/* Twice, with a beat of either ledger in between: what was said last may still have been under way. */
 static void wait_until_settled(void)
 {
-    char words[256] = "";
     const int64_t until = world.mono_ns + SETTLES_NS;
-    while (!quiet_settled(words)) {
-        if (world.mono_ns > until)
+    int settled = 0;
+    for (;;) {
+        char words[256] = "risk or exec is not current";
+        if (is_current("risk") && is_current("exec") && quiet_settled(words))
+            settled++;
+        else
+            settled = 0;
+        if (settled == 2)
+            return;
+        if (settled == 0 && world.mono_ns > until)
             violated("not settled after %" PRId64 " s: %s", SETTLES_NS / NS_PER_SEC, words);
-        task_sleep(20 * NS_PER_MS);
+        task_sleep((settled ? 300 : 20) * NS_PER_MS);
     }
 }
 

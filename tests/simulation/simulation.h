@@ -27,7 +27,7 @@ struct knobs {
     int64_t fault_every_ns;  /* mean */
     int gap_kill_permyriad;  /* at each gap between effects: the process dies */
     int gap_pause_permyriad; /* or is set aside for a while */
-    int marks_divisor;       /* high-water marks are the real ones over this, at least 8 */
+    int marks_divisor;       /* high-water marks are the real ones over this, at least 32 */
     uint64_t segment_bytes;
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
     int64_t delay_ns;        /* usual delay of a message */
