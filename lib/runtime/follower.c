@@ -146,6 +146,15 @@ static void on_shared(struct follower *f)
         f->probe_pos = f->probe_step = 0;
 }
 
+/* Epochs rise along a history. So where the newest life's has an older one behind our last record, it never had that
+ * record: its journal was replaced. Unless ours is known to be on its disk: then this is a dead life's word. */
+static enum follower_verdict on_older(struct follower *f, const struct envelope *env)
+{
+    const bool parted = f->owner_epoch > f->epoch && f->owner_base_pos != UINT64_MAX &&
+                        f->state == FOLLOWER_CATCHING_UP && env->pos == f->next_pos;
+    return parted && surely_held(f) < f->next_pos - 1 ? roll_back(f, 0, surely_held(f)) : FOLLOW_FOREIGN;
+}
+
 enum follower_verdict follower_on_record(struct follower *f, const struct message *m)
 {
     const struct envelope *env = &m->env;
@@ -165,7 +174,7 @@ enum follower_verdict follower_on_record(struct follower *f, const struct messag
     if (f->probe_pos != 0 && env->pos == f->probe_pos && env->epoch <= f->epoch)
         on_shared(f);
     if (env->epoch < f->epoch && env->pos >= f->next_pos)
-        return FOLLOW_FOREIGN;
+        return on_older(f, env);
     if (env->epoch > f->epoch && (!f->loose || (env->pos < f->next_pos && unheard)))
         return on_newer(f, m);
     if (env->pos < f->next_pos) {

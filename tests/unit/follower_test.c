@@ -108,6 +108,23 @@ START_TEST(a_dead_lifes_word_past_the_base_of_the_present_one_is_foreign)
 }
 END_TEST
 
+START_TEST(what_the_owners_history_never_had_is_rolled_back_as_far_as_it_is_not_on_disk)
+{
+    follow_to(3);
+    beat(1, 3, 2);
+    ck_assert_int_eq(follower_on_record(&f, beginning(7, 1, 3)), FOLLOW_APPLY);
+    ck_assert_int_eq(follower_on_record(&f, record(7, 5)), FOLLOW_APPLY);
+    beat(8, 21, 0);
+    ck_assert(!replayed(8, 20, 1, 21)); /* of a journal that was put in the place of ours */
+    ck_assert_int_eq(follower_on_record(&f, record(5, 6)), FOLLOW_ROLLBACK);
+    ck_assert_uint_eq(f.rollback_pos, 2);
+    ck_assert_int_eq(follower_on_record(&f, record(5, 6)), FOLLOW_HOLE);
+    for (uint64_t p = 3; p <= 20; p++)
+        ck_assert_int_eq(follower_on_record(&f, record(5, p)), FOLLOW_APPLY);
+    ck_assert_int_eq(follower_on_record(&f, beginning(8, 5, 20)), FOLLOW_APPLY);
+}
+END_TEST
+
 START_TEST(a_beat_shows_a_hole_at_the_tail_and_what_is_synced)
 {
     follow_to(3);
@@ -482,6 +499,7 @@ int main(void)
     tcase_add_test(promises, a_repeated_record_is_skipped_and_a_missing_one_asked_for);
     tcase_add_test(promises, other_streams_and_older_epochs_are_foreign);
     tcase_add_test(promises, a_dead_lifes_word_past_the_base_of_the_present_one_is_foreign);
+    tcase_add_test(promises, what_the_owners_history_never_had_is_rolled_back_as_far_as_it_is_not_on_disk);
     tcase_add_test(promises, a_beat_shows_a_hole_at_the_tail_and_what_is_synced);
     tcase_add_test(promises, a_new_life_above_what_was_applied_is_no_rollback);
     tcase_add_loop_test(promises, a_new_life_below_what_was_applied_rolls_back, 0, 2);
