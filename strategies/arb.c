@@ -315,7 +315,7 @@ static bool size(const struct params *p, const struct route_view *r, const struc
     for (int i = A; i < LEGS; i++) {
         struct dec price;
         if (!take_limit(&take[i], &p->slippage, take_reached(&take[i], most), &price) ||
-            !take_above_minima(&take[i], price, qty))
+            instrument_too_small(&take[i].inst, qty, price))
             return false;
         out->leg[i].side = take[i].side;
         out->leg[i].price = price;
@@ -344,7 +344,7 @@ static bool enter(const struct params *p, const struct route_view *r, const stru
 /* What closing a leg now would bring. */
 struct closing {
     struct take take;
-    struct dec qty; /* whole lots, 0 = nothing to close */
+    struct dec qty; /* whole lots, 0 = nothing that an order could close */
     double paid;    /* price times quantity over the levels, quote currency */
     double average; /* price */
     bool whole;     /* the levels known hold as much */
@@ -361,6 +361,8 @@ static bool closing_of(const struct quote *q, const struct route_leg *held, stru
     c->whole = true;
     if (instrument_qty(&c->take.inst, qty, &c->qty) != OK)
         return false;
+    if (c->take.n > 0 && instrument_too_small(&c->take.inst, c->qty, quote_price(q, c->take.levels[0].price)))
+        c->qty.m = 0;
     double all = dec_double(c->qty), left = all, price = 0;
     for (uint32_t i = 0; i < c->take.n && left > 0; i++) {
         double level = dec_double(quote_qty(q, c->take.levels[i].qty));
@@ -470,7 +472,7 @@ static bool evaluate(const void *params, void *state, const struct route_view *r
         if (!closing_of(r->leg[i], &r->holding[i], &c[i]))
             return false;
     }
-    if (c[A].qty.m == 0 && c[B].qty.m == 0) /* less than a lot: nothing that an order could close */
+    if (c[A].qty.m == 0 && c[B].qty.m == 0)
         return priced && enter(p, r, &s, now, out);
     return leave(p, r, &s, priced, c, now, out);
 }

@@ -99,12 +99,3 @@ bool take_whole_lots(const struct take *a, const struct take *b, money qty, int 
         *out = (struct dec){INT64_MAX, (int8_t)exp};
     return instrument_qty_both(&a->inst, &b->inst, *out, out) == OK && out->m > 0;
 }
-
-bool take_above_minima(const struct take *t, struct dec price, struct dec qty)
-{
-    money value, least;
-    if (dec_cmp(qty, t->inst.min_qty) < 0)
-        return false;
-    return money_product(price, qty, &value) == OK && money_of(t->inst.min_notional, &least) == OK &&
-           value >= least;
-}

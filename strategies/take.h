@@ -48,6 +48,4 @@ money take_bought_by(money amount, struct dec price, int exp);
 /* qty cut to whole lots of both; false when less than that is left. */
 bool take_whole_lots(const struct take *a, const struct take *b, money qty, int exp, struct dec *out);
 
-bool take_above_minima(const struct take *t, struct dec price, struct dec qty);
-
 #endif

@@ -72,6 +72,15 @@ static money shift_half_even(money v, int digits)
     return v < 0 ? whole - 1 : whole + 1;
 }
 
+bool instrument_too_small(const struct inst *inst, struct dec qty, struct dec price)
+{
+    struct dec notional;
+    if (qty.m <= 0 || (inst->min_qty.m > 0 && dec_cmp(qty, inst->min_qty) < 0))
+        return true;
+    return inst->min_notional.m > 0 && dec_mul(price, qty, &notional) == OK &&
+           dec_cmp(notional, inst->min_notional) < 0;
+}
+
 int instrument_fee(struct dec price, struct dec qty, struct dec bps, struct dec *out)
 {
     int exp = price.exp + qty.exp;

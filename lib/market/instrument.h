@@ -14,6 +14,9 @@ int instrument_qty(const struct inst *inst, struct dec qty, struct dec *out);
  * than that is left. E_RANGE. */
 int instrument_qty_both(const struct inst *a, const struct inst *b, struct dec qty, struct dec *out);
 
+/* Less than the venue takes as an order at that price: nothing, below the least quantity, or below the least notional. */
+bool instrument_too_small(const struct inst *inst, struct dec qty, struct dec price);
+
 /* The fee of an execution in quote currency: notional * bps, rounded half-even at fee_exp, which is the
  * exponent of price times quantity held between -12 and -8. E_RANGE. */
 int instrument_fee(struct dec price, struct dec qty, struct dec bps, struct dec *out);

@@ -96,15 +96,6 @@ static int limit_of(const struct inst *inst, const struct hand_basket *b, enum s
     return status == OK && out->m <= 0 ? E_RANGE : status;
 }
 
-static bool is_too_small(const struct inst *inst, struct dec qty, struct dec price)
-{
-    struct dec notional;
-    if (qty.m <= 0 || (inst->min_qty.m > 0 && dec_cmp(qty, inst->min_qty) < 0))
-        return true;
-    return inst->min_notional.m > 0 && dec_mul(price, qty, &notional) == OK &&
-           dec_cmp(notional, inst->min_notional) < 0;
-}
-
 /* An order for `amount` (in units of 10^exp) of a leg, with it or against it. */
 static enum attempt prepare(const struct exec *self, const struct hand_basket *b, uint32_t leg, bool against,
                             int64_t amount, int exp, struct now now, struct order *order)
@@ -128,7 +119,7 @@ static enum attempt prepare(const struct exec *self, const struct hand_basket *b
     order->price_exp = price.exp;
     order->qty = qty.m;
     order->qty_exp = qty.exp;
-    if (is_too_small(&q->inst, qty, price))
+    if (instrument_too_small(&q->inst, qty, price))
         return TOO_SMALL;
     const struct hand_leg *tried = &b->legs[leg];
     bool same = order->side == tried->tried_side && q->version == tried->tried_version;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/market/instrument.h"
 #include "services/risk/risk_internal.h"
 
 struct held_route *route_named(struct risk *self, const char *name)
@@ -55,16 +56,19 @@ static struct dec lot_of(const struct quote *q)
     return q->inst.lot;
 }
 
-/* Less than a lot: nothing that could be ordered. */
+/* Less than a lot, or than the venue takes at the present price: nothing that could be ordered. */
 static bool is_dust(const struct risk *self, const struct held_route *route, uint32_t leg, struct dec held)
 {
+    struct dec mid;
     if (held.m == 0 || held.m == INT64_MIN)
         return held.m == 0;
     int index = route->exposures[leg];
     const struct quote *q = index < 0 ? NULL : exposure_quote(self, &self->exposures[index]);
     struct dec lot = q ? lot_of(q) : (struct dec){0};
     held.m = held.m < 0 ? -held.m : held.m;
-    return lot.m != 0 && dec_cmp(held, lot) < 0;
+    if (lot.m != 0 && dec_cmp(held, lot) < 0)
+        return true;
+    return q && exposure_mid(q, &mid) == OK && instrument_too_small(&q->inst, held, mid);
 }
 
 static bool is_flat(const struct risk *self, const struct held_route *route, const struct route_leg *legs)

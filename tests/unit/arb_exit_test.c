@@ -158,6 +158,21 @@ START_TEST(less_than_a_lot_is_nothing_held)
 }
 END_TEST
 
+START_TEST(what_the_venue_takes_no_order_for_is_nothing_held)
+{
+    struct steps least = cents;
+    least.min_notional = "5";
+    instrument("BTC-USDT", "x", least);
+    hold("0.05", "5", "0", "0"); /* worth 4.95 at the best bid */
+    set_book("BTC-USDT", "x", "99 9", "100 1");
+    set_book("BTC-USDT", "y", "99 9", "100 9");
+    ck_assert(!look());
+    set_book("BTC-USDT", "x", "100 9", "100.5 1"); /* worth 5: an order closes it */
+    ck_assert(look());
+    ck_assert_int_eq(got.kind, INTENT_EXIT);
+}
+END_TEST
+
 START_TEST(does_not_close_on_a_stale_book)
 {
     use("arb.max_hold_ms", "1");
@@ -302,6 +317,7 @@ int main(void)
         lets_go_of_what_is_too_old,
         a_leg_alone_is_closed_at_once,
         less_than_a_lot_is_nothing_held,
+        what_the_venue_takes_no_order_for_is_nothing_held,
         does_not_close_on_a_stale_book,
         a_lasting_basis_is_no_edge_against_the_mean,
         the_other_way_is_measured_against_the_same_mean_mirrored,

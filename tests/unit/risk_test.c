@@ -170,6 +170,21 @@ START_TEST(dust_below_a_lot_is_flat_and_stays_in_the_numbers)
 }
 END_TEST
 
+START_TEST(what_the_venue_takes_no_order_for_is_flat_too)
+{
+    enter_whole(); /* the least an order may be worth is 5, and the least of it 0.002 */
+    struct message m = leaving("1");
+    const struct message *decision = must_accept(&m);
+    fill_for(decision, "BTC-USDT", "alfa", SIDE_SELL, "100", "0.96", "0");
+    fill_for(decision, "BTC-USDT", "beta", SIDE_BUY, "100", "1", "0");
+    basket_end(decision, BASKET_DONE);
+    const struct route *r = &last(MSG_ROUTE)->route;
+    ck_assert_uint_eq(r->round_trips, 1);
+    ck_assert_int_eq(r->entry_time, 0);
+    ck_assert_int_eq(dec_cmp(r->legs[0].qty, d("0.04")), 0);
+}
+END_TEST
+
 /* A venue that tells no lot: its books' quantities, whole units here, say what can be ordered. */
 static void tell_no_lot(const char *venue)
 {
@@ -565,6 +580,7 @@ static void add_holdings(TCase *c)
     tcase_add_test(c, a_partial_exit_leaves_the_rest_and_closes_no_round_trip);
     tcase_add_test(c, dust_below_a_lot_is_flat_and_stays_in_the_numbers);
     tcase_add_test(c, dust_is_flat_where_no_lot_is_known_too);
+    tcase_add_test(c, what_the_venue_takes_no_order_for_is_flat_too);
     tcase_add_test(c, an_entry_that_was_unwound_tells_its_loss_and_is_no_round_trip);
     tcase_add_test(c, profit_of_two_quotes_is_joined_in_the_first_legs);
     tcase_add_test(c, a_fill_after_the_end_is_told_at_once);
