@@ -222,6 +222,12 @@ def check_paper(paper, run_id, database, report):
             check_equal(sum(Decimal(leg[name]) for leg in mine), value, f"{name} of {symbol} at {venue} in the report")
 
 
+def check_said_nothing(run):
+    """A sanitizer's words, or a library's, stand in a service's stderr: there are none."""
+    said = {path.name: path.read_text(errors="replace") for path in (run.dir / "log").glob("*.stderr")}
+    check_equal({name: text for name, text in said.items() if text}, {}, "what services wrote to their stderr")
+
+
 def check_at_rest(run, database=None):
     """All of the above. Returns counts of what was looked at."""
     run_id = (run.dir / "run_id").read_text().strip()
@@ -237,6 +243,7 @@ def check_at_rest(run, database=None):
     check_paper(paper, run_id, database, report)
     check_client_ids_unique(run)
     check_decisions_have_ends(run)
+    check_said_nothing(run)
     counted = check_ownership(run)
     return {"risk": len(journals["risk"]), "exec": len(journals["exec"]), "orders": len(paper.orders),
             "fills": len(paper.fills), "accepted": counted["accepted"]}

@@ -11,7 +11,8 @@ import time
 
 import failpoint_test
 import memory
-from harness import main
+from at_rest import check_at_rest
+from harness import check, main
 from random_kills import RandomKills
 from scenario import Template
 
@@ -40,6 +41,19 @@ def every_gap_of_every_service():
         failpoint_test.tell(gaps, failpoint_test.kill_at(template, points, say=say))
 
 
+def every_gap_of_the_hand_while_its_journal_begins_a_segment():
+    with Template(phases=84, more=4, nearly_full=True) as template:
+        last = failpoint_test.count_gaps(template, check_rolled)["exec"]
+        say(f"{last} gaps to be killed at, over the end of a segment")
+        failpoint_test.tell({"exec": last}, failpoint_test.kill_at(template, [("exec", k) for k in range(1, last + 1)], say=say))
+
+
+def check_rolled(run):
+    check_at_rest(run)
+    segments = sorted((run.dir / "journal/exec").glob("*.log"))
+    check(len(segments) > 1, f"exec's journal has begun a segment: {segments}")
+
+
 def no_service_grows_with_the_number_of_events():
     memory.watch(say)
 
@@ -58,5 +72,6 @@ def random_kills_end_reconciled():
 if __name__ == "__main__":
     given = arguments()
     sys.argv[1:] = []  # main() takes names of tests there
-    stages = [every_gap_of_every_service, no_service_grows_with_the_number_of_events, random_kills_end_reconciled]
+    stages = [every_gap_of_every_service, every_gap_of_the_hand_while_its_journal_begins_a_segment,
+              no_service_grows_with_the_number_of_events, random_kills_end_reconciled]
     main(*(stages if given.seed is None else stages[-1:]), seconds=None)

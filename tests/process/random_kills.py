@@ -5,13 +5,15 @@
 A seed gives the same list of faults at the same times; what they meet is the machine's to choose. Each is printed as it
 is done, so that a failure says what had happened.
 """
+import collections
 import os
 import random
+import re
 import signal
 import time
 
 from at_rest import PostgresRows, check_at_rest
-from harness import PATIENCE, Run, alive, marked_processes, wait_until
+from harness import Run, alive, check_equal, marked_processes, wait_until
 from postgres_server import PostgresServer
 
 WORKERS = 3
@@ -152,6 +154,12 @@ class RandomKills:
         self.wait(3)
         self.say(f"resident kB: {self.resident()}")
 
+    def check_deaths(self):
+        """Nobody died of anything but what was done to it here: a SIGTERM ends in status 0."""
+        deaths = collections.Counter(re.findall(r"\w\S* died (.*); starting it again", self.run.output()))
+        self.say(f"deaths: {dict(deaths)}")
+        check_equal(set(deaths) - {"by signal 9", "with status 0"}, set(), "deaths of other causes")
+
     def resident(self):
         sizes = {}
         for name, pid in self.run.pids().items():
@@ -184,6 +192,7 @@ class RandomKills:
                 self.settle()
                 self.run.stop(60)
                 self.say("stopped")
+                self.check_deaths()
                 looked_at = check_at_rest(self.run, PostgresRows(self.postgres.conninfo))
                 self.say(f"reconciled: {looked_at}")
         return self.counts

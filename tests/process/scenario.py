@@ -9,9 +9,9 @@ Each run is `sluice run --resume` on a copy of the template, in which the progra
 hand SLUICE_KILL_AT or SLUICE_COUNT_GAPS (lib/runtime/failpoint.h) to the first life of the chosen service only.
 """
 import json
-import os
 import pathlib
 import shutil
+import sys
 
 from at_rest import check_at_rest
 from harness import Processes, Run, check, check_equal, program
@@ -24,6 +24,9 @@ PARTED_BPS = 60
 STEPS_A_PHASE = 10
 STEPS_BEFORE = 80  # of a calm market, in which the gate hears of the hand for the first time
 STEPS_BETWEEN = 12  # market time between two parts of the market: longer than any cool-down
+
+SEGMENT_BYTES = 1 << 20
+NEARLY_FULL_BYTES = 24 << 10  # a phase brings about ten thousand
 
 SETTINGS = """
 run: {reporting: auto}
@@ -129,28 +132,42 @@ exec '{real}' "$@"
 
 
 class Template(Processes):
-    """A run of `phases` phases of the market, from which runs of `more` phases go on. To be used as a context."""
+    """A run of `phases` phases of the market, from which runs of `more` phases go on; with nearly_full, exec's segment
+    has no room for all that they bring. To be used as a context."""
 
-    def __init__(self, phases=16, more=8, settings=SETTINGS):
+    def __init__(self, phases=16, more=8, nearly_full=False):
         super().__init__()
-        self.phases, self.more, self.settings = phases, more, settings
+        self.phases, self.more, self.nearly_full = phases, more, nearly_full
 
     def __enter__(self):
         try:
             self.make_programs()
             config = self.scratch / "config.yaml"
-            config.write_text(self.settings)
-            end_ns = write_market(self.scratch, BEGIN_NS, self.phases)
-            replays = [f"--replay={self.scratch}/venue-{i}.jsonl" for i in range(len(VENUES))]
-            done = self.call([program(), "run", "--dir", self.scratch / "run", "--config", config, *replays], 60)
-            check_equal(done.returncode, 0, f"status of the first run: {done.stdout[-800:]}{done.stderr[-800:]}")
-            # The market that comes next stands where the one that is over stood, so the settings are the run's own.
-            write_market(self.scratch, end_ns, self.more)
-            (self.scratch / "run/feed.clock").unlink()
+            config.write_text(SETTINGS)
+            self.next_ns = write_market(self.scratch, BEGIN_NS, self.phases)
+            self.play("--config", config, *(f"--replay={self.scratch}/venue-{i}.jsonl" for i in range(len(VENUES))))
+            while self.nearly_full and self.room() > NEARLY_FULL_BYTES:
+                self.put_next_market(2)
+                self.play("--resume")
+            self.put_next_market(self.more)
         except BaseException:
-            self.__exit__(*os.sys.exc_info())
+            self.__exit__(*sys.exc_info())
             raise
         return self
+
+    def play(self, *options):
+        done = self.call([program(), "run", "--dir", self.scratch / "run", *options], 60)
+        check_equal(done.returncode, 0, f"status of the template's run: {done.stdout[-800:]}{done.stderr[-800:]}")
+
+    def put_next_market(self, phases):
+        """What comes next stands where the market that is over stood, so that the settings are the run's own."""
+        self.next_ns = write_market(self.scratch, self.next_ns, phases)
+        (self.scratch / "run/feed.clock").unlink()
+
+    def room(self):
+        """Bytes that exec's last segment has left."""
+        last = max((self.scratch / "run/journal/exec").glob("*.log"))
+        return SEGMENT_BYTES - last.stat().st_size
 
     def make_programs(self):
         real = pathlib.Path(program()).parent
