@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/runtime/journal.h"
+#include "lib/runtime/ledger_retention.h"
 #include "tests/simulation/simulation.h"
 
 enum { DIRS_MAX = 4, NAMES_MAX = 4096, OPEN_MAX_FILES = 512, FIRST_FD = 100000 };
@@ -541,6 +542,31 @@ void disk_heal(void)
     }
 }
 
+bool disk_snapshot_stands(int stream, uint64_t pos)
+{
+    char name[48];
+    (void)snprintf(name, sizeof name, "%020llu.snap", (unsigned long long)pos);
+    for (int i = 0; i < n_dirs; i++)
+        if (dirs[i]->stream == stream && find(dirs[i]->names, dirs[i]->n_names, name))
+            return true;
+    return false;
+}
+
+bool disk_snapshot_reaches(int stream, uint64_t pos)
+{
+    for (int i = 0; i < n_dirs; i++) {
+        const struct dir *d = dirs[i];
+        for (int j = 0; d->stream == stream && j < d->n_names; j++) {
+            uint64_t upstream;
+            const size_t len = strlen(d->names[j].text);
+            if (len > 5 && strcmp(d->names[j].text + len - 5, ".snap") == 0 &&
+                watch_snapshot(d->names[j].file->bytes, d->names[j].file->size, &upstream) && upstream >= pos)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* ---- what a seed sets ------------------------------------------------------------------------------------------ */
 
 int __real_journal_open(const char *dir, const struct journal_options *options, struct journal **out,
@@ -556,4 +582,21 @@ int __wrap_journal_open(const char *dir, const struct journal_options *options, 
     own.segment_bytes = world.knobs.segment_bytes;
     own.sync_every_ns = strstr(dir, "risk") ? world.knobs.risk_sync_ns : world.knobs.exec_sync_ns;
     return __real_journal_open(dir, &own, out, error);
+}
+
+struct retention_verdict __real_retention_look(const struct retention *r,
+                                               const struct journal_segment *segments, size_t n,
+                                               uint64_t newest_bytes, int64_t utc_ns);
+struct retention_verdict __wrap_retention_look(const struct retention *r,
+                                               const struct journal_segment *segments, size_t n,
+                                               uint64_t newest_bytes, int64_t utc_ns);
+
+/* Segments are freed as soon as nobody needs them. */
+struct retention_verdict __wrap_retention_look(const struct retention *r,
+                                               const struct journal_segment *segments, size_t n,
+                                               uint64_t newest_bytes, int64_t utc_ns)
+{
+    struct retention tiny = *r;
+    tiny.keep_bytes = world.knobs.segment_bytes;
+    return __real_retention_look(&tiny, segments, n, newest_bytes, utc_ns);
 }

@@ -18,12 +18,14 @@ struct owned {
     uint64_t incarnation, route_epoch;
     struct place_at {
         uint64_t epoch, pos;
-    } last; /* decision, fill or assignment */
+    } last;               /* decision, fill or assignment */
+    struct place_at open; /* accepted, and no route record has followed */
 };
 
 static struct owned routes[ROUTES_MAX];
 static int n_routes;
 static enum risk_state gate_state;
+static struct limits limits; /* in force; all zero before the first */
 
 /* Accepted decisions that were ever written. */
 static struct accepted {
@@ -199,6 +201,29 @@ static void check_state(const struct message *m, const struct owned *r)
                  r->last.pos);
 }
 
+/* All quote currencies of the simulated market are the reporting one. */
+static void check_limits(const struct message *m)
+{
+    const struct decision *d = &m->decision;
+    for (uint32_t i = 0; limits.limits_version && i < d->n_legs; i++) {
+        money notional;
+        const struct intent_leg *leg = &d->legs[i];
+        if (money_product((struct dec){leg->price, leg->price_exp}, (struct dec){leg->qty, leg->qty_exp},
+                          &notional) != OK ||
+            notional > limits.max_notional)
+            violated("decision %" PRIu64 "/%" PRIu64 " accepts a leg above the limit of one order",
+                     m->env.epoch, m->env.pos);
+    }
+}
+
+/* By risk's own word nothing is open on a route once a route record has followed its decision. */
+static void check_idle(const struct message *m, const struct owned *r)
+{
+    if (r->open.epoch)
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s, on which %" PRIu64 "/%" PRIu64 " is open",
+                 m->env.epoch, m->env.pos, r->name, r->open.epoch, r->open.pos);
+}
+
 static void note_accepted(const struct message *m)
 {
     for (uint32_t i = 0; i < n_accepted; i++)
@@ -221,6 +246,9 @@ static void on_decision(const struct message *m)
                  risk_state_text(gate_state));
     check_owner(m, r);
     check_state(m, r);
+    check_limits(m);
+    check_idle(m, r);
+    r->open = (struct place_at){m->env.epoch, m->env.pos};
     r->last = (struct place_at){m->env.epoch, m->env.pos};
     note_accepted(m);
 }
@@ -240,6 +268,10 @@ static void on_risk(const struct message *m)
               m->route.legs[0].qty.m, m->route.legs[0].qty.exp, m->route.legs[1].qty.m,
               m->route.legs[1].qty.exp, m->route.exec_epoch, m->route.exec_pos);
         route_of(m->route.route)->last = (struct place_at){m->env.epoch, m->env.pos};
+        route_of(m->route.route)->open = (struct place_at){0, 0};
+        return;
+    case MSG_LIMITS:
+        limits = m->limits;
         return;
     case MSG_STATE:
         gate_state = m->state.state;
@@ -361,9 +393,18 @@ void __wrap_paper_submit(struct paper *self, const struct order *order, struct n
 
 /* ---- the database ---------------------------------------------------------------------------------------------- */
 
+static uint64_t committed[STREAMS];
+
+uint64_t invariants_committed(int stream)
+{
+    return committed[stream];
+}
+
 void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos)
 {
     const int s = stream_of(stream);
+    if (pos > committed[s])
+        committed[s] = pos;
     const struct record *r = record_at(s, pos);
     if (pos > ledgers[s].synced_pos)
         violated("position %" PRIu64 "/%" PRIu64 " of %s is in the database; %" PRIu64 " is synced", epoch,

@@ -591,6 +591,10 @@ static void observe(const struct sock *s, const struct packet *p)
         watch_published(stream_of(s->owner->name), p->bytes[1], p->len[1]);
     else if (s->role == SOCKET_INTENT_PUSH)
         watch_intent(p->bytes[0], p->len[0]);
+    else if (s->role == SOCKET_REPLAY_ROUTER)
+        watch_replayed(stream_of(s->owner->name), p->bytes[0], p->len[0]);
+    else if (s->role == SOCKET_REPLAY_DEALER)
+        watch_asked(p->bytes[0], p->len[0]);
 }
 
 int socket_send(void *socket, const void *bytes, size_t len, bool more)
@@ -607,6 +611,9 @@ int socket_send(void *socket, const void *bytes, size_t len, bool more)
     struct packet *p = s->draft;
     int status = OK;
     s->draft = NULL;
+    /* A range of a replay may have no end. */
+    if (s->role == SOCKET_REPLAY_ROUTER && !world.quiet && world.knobs.replay_kill && draw(4000) == 0)
+        process_kill(process_running());
     observe(s, p);
     if (routes && s->draft_to->up && s->draft_to->to == s)
         put(&s->draft_to->back, p, arrival(s->draft_to, &s->draft_to->back));

@@ -79,6 +79,7 @@ void knobs_draw(void)
     k->fault_every_ns = (20 + (int64_t)draw(400)) * NS_PER_MS;
     k->gap_kill_permyriad = chance(300) ? (int)draw(20) : 0;
     k->gap_pause_permyriad = chance(500) ? (int)draw(300) : 0;
+    k->replay_kill = chance(300);
     k->marks_divisor = chance(400) ? 1 << (4 + draw(8)) : 1;
     k->segment_bytes = chance(700) ? 8192u << draw(5) : 1u << 20;
     static const int64_t rhythms[] = {0, 5 * NS_PER_MS, 20 * NS_PER_MS, 100 * NS_PER_MS, 300 * NS_PER_MS};

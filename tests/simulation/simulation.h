@@ -27,6 +27,7 @@ struct knobs {
     int64_t fault_every_ns;  /* mean */
     int gap_kill_permyriad;  /* at each gap between effects: the process dies */
     int gap_pause_permyriad; /* or is set aside for a while */
+    bool replay_kill;          /* an owner may die within an answer to a replay */
     int marks_divisor;       /* high-water marks are the real ones over this, at least 32 */
     uint64_t segment_bytes;
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
@@ -133,6 +134,9 @@ void disk_slow(int64_t for_ns);
 void disk_break(bool sync); /* the next write, or sync, of some journal fails */
 bool disk_sync_broke(const char *stream); /* a sync has failed in the life of its owner */
 void disk_heal(void);
+/* A snapshot in that journal's directory includes the other ledger up to pos. */
+bool disk_snapshot_stands(int stream, uint64_t pos); /* one goes back to that position */
+bool disk_snapshot_reaches(int stream, uint64_t pos);
 /* All segments of a journal, in their order. */
 void disk_read_segments(int stream, void (*each)(struct disk_file *file, const unsigned char *bytes, int64_t len));
 
@@ -150,7 +154,7 @@ enum { STREAM_RISK, STREAM_EXEC, STREAMS };
 struct record {
     uint64_t epoch, pos, hash;
     uint32_t type, length; /* length: bytes of the payload */
-    bool published;
+    bool published, freed; /* freed: its segment is removed */
     const struct disk_file *file;
     int64_t end; /* offset behind it */
     struct message *message;
@@ -169,6 +173,8 @@ int stream_of(const char *name); /* STREAM_*, or -1 */
 const struct record *record_at(int stream, uint64_t pos); /* NULL */
 uint64_t ledger_head(int stream);                         /* last position written; 0 */
 
+bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_pos); /* false: none is there */
+
 /* Called by the disk: bytes are in a file, gone from it, safe; or all is to be read anew. */
 void watch_written(int stream, struct disk_file *file, const unsigned char *bytes, int64_t len);
 void watch_cut(int stream, struct disk_file *file, int64_t size);
@@ -179,6 +185,8 @@ void watch_power_lost(int stream);
 
 /* Called by the network with every message that leaves a service. */
 void watch_published(int stream, const void *bytes, size_t len);
+void watch_replayed(int stream, const void *bytes, size_t len);
+void watch_asked(const void *bytes, size_t len); /* what goes to a replay socket */
 void watch_intent(const void *bytes, size_t len);
 
 /* Called by the watch. */
@@ -188,6 +196,7 @@ void invariants_reset(int stream); /* what follows is the whole ledger again */
 void invariants_intent(const struct message *m);
 void stray_intent(void); /* an intent of a past life, or one that was decided, comes once more */
 void invariants_submitted(const struct order *order);
+uint64_t invariants_committed(int stream); /* highest position that the database ever had */
 void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
 
 /* Nothing is under way any more. */

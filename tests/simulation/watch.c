@@ -179,10 +179,19 @@ void watch_synced(int stream, struct disk_file *file, int64_t size)
     }
 }
 
+/* What has been read from it stays known. */
 void watch_removed(int stream, struct disk_file *file)
 {
-    (void)stream;
-    (void)file; /* what has been read from it stays known */
+    const struct ledger_watch *l = &ledgers[stream];
+    for (uint64_t i = 0; i < l->n; i++) {
+        struct record *r = &l->records[i];
+        if (r->file != file)
+            continue;
+        if (r->pos > invariants_committed(stream))
+            violated("%s removes position %" PRIu64 "/%" PRIu64 "; the database has it up to %" PRIu64,
+                     l->name, r->epoch, r->pos, invariants_committed(stream));
+        r->freed = true;
+    }
 }
 
 static int rereading;
@@ -271,6 +280,20 @@ static void check_beat(int stream, const struct message *m)
                  ledger_head(stream));
 }
 
+/* Written before it is sent, on whichever way, and sent as it is written. */
+static void check_sent(int stream, const struct message *m, const void *bytes, size_t len)
+{
+    struct ledger_watch *l = &ledgers[stream];
+    const struct record *found = record_at(stream, m->env.pos);
+    if (!found || found->epoch != m->env.epoch)
+        violated("%s sends %" PRIu64 "/%" PRIu64 ", which is not written", l->name, m->env.epoch, m->env.pos);
+    if (found->hash != fnv1a(FNV_OFFSET, bytes, len))
+        violated("%s sends %" PRIu64 "/%" PRIu64 " %u (%zu for %u) otherwise than it is written", l->name,
+                 m->env.epoch, m->env.pos, m->env.type, len, found->length);
+    l->records[m->env.pos - l->first].published = true;
+    note_said(stream, found);
+}
+
 void watch_published(int stream, const void *bytes, size_t len)
 {
     struct message m;
@@ -281,16 +304,57 @@ void watch_published(int stream, const void *bytes, size_t len)
         check_beat(stream, &m);
         return;
     }
-    struct ledger_watch *l = &ledgers[stream];
+    check_sent(stream, &m, bytes, len);
+}
+
+void watch_replayed(int stream, const void *bytes, size_t len)
+{
+    struct message m;
+    if (stream < 0)
+        return;
+    decode(bytes, len, &m);
+    const struct message_kind *kind = message_kind(m.env.type);
+    if (!kind || kind->class != CLASS_LEDGER || m.env.pos == 0)
+        return;
+    /* Where the journal does not reach back so far, a reader is told the state of a snapshot: messages of its place, of
+     * places that are gone, or without a time of their own. */
+    if (m.env.time_out == 0)
+        return;
     const struct record *found = record_at(stream, m.env.pos);
-    if (!found || found->epoch != m.env.epoch)
-        violated("%s publishes %" PRIu64 "/%" PRIu64 ", which is not written", l->name, m.env.epoch,
-                 m.env.pos);
-    if (found->hash != fnv1a(FNV_OFFSET, bytes, len))
-        violated("%s publishes %" PRIu64 "/%" PRIu64 " otherwise than it is written", l->name, m.env.epoch,
-                 m.env.pos);
-    l->records[m.env.pos - l->first].published = true;
-    note_said(stream, found);
+    if (!(found && found->freed) && !disk_snapshot_stands(stream, m.env.pos))
+        check_sent(stream, &m, bytes, len);
+}
+
+/* What a reader tells as stored is so: the recorder's in the database, the others' in a snapshot. */
+void watch_asked(const void *bytes, size_t len)
+{
+    struct message m;
+    decode(bytes, len, &m);
+    const int stream = stream_of(m.env.stream);
+    if (m.env.type != MSG_STORED || stream < 0)
+        return;
+    const int reader = stream_of(m.stored.reader);
+    if (strcmp(m.stored.reader, "recorder") == 0 && m.stored.pos > invariants_committed(stream))
+        violated("the recorder tells %s that %" PRIu64 "/%" PRIu64
+                 " is stored; the database has it up to %" PRIu64,
+                 m.env.stream, m.stored.epoch, m.stored.pos, invariants_committed(stream));
+    if (reader >= 0 && m.stored.pos != 0 && !disk_snapshot_reaches(reader, m.stored.pos))
+        violated("%s tells %s that %" PRIu64 "/%" PRIu64 " is stored; no snapshot of it includes that",
+                 m.stored.reader, m.env.stream, m.stored.epoch, m.stored.pos);
+}
+
+bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_pos)
+{
+    struct message m;
+    uint32_t length;
+    if (len < RECORD_HEADER)
+        return false;
+    memcpy(&length, bytes + 4, sizeof length);
+    if (length > JOURNAL_PAYLOAD_MAX || RECORD_HEADER + (int64_t)length > len)
+        return false;
+    decode(bytes + RECORD_HEADER, length, &m);
+    *upstream_pos = m.snapshot.upstream_pos;
+    return m.env.type == MSG_SNAPSHOT;
 }
 
 void watch_intent(const void *bytes, size_t len)
