@@ -37,7 +37,7 @@ static const char usage[] =
     "  --jobs J          seeds at the same time; default 1\n"
     "  --trace           print everything that happens\n"
     "  --twice           play each seed twice, and compare\n"
-    "  --quiet           print failures only\n"
+    "  --quiet           print failures only, and begin no seed after the first\n"
     "\n"
     "exit codes: 0 all held, 1 an invariant did not hold, 2 usage, 3 trouble of the simulation's own\n";
 
@@ -323,7 +323,8 @@ static void play_all(void)
 {
     const int64_t started_s = time(NULL);
     int under_way = 0;
-    for (uint64_t n = 0; n < options.seeds && !out_of_time(started_s); n++) {
+    for (uint64_t n = 0; n < options.seeds && !out_of_time(started_s) && !(options.quiet && totals.failed);
+         n++) {
         if (options.twice) {
             play_twice(options.seed + n);
             continue;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Tests the simulation itself: plants bugs, one at a time, and counts the seeds until it finds each.
 
-usage: planted.py [--seeds N] [PATCH...]
+usage: planted.py [--seeds N] [--first SEED] [PATCH...]
 
 A planted bug is a patch of one line or a few (planted/*.patch; others may be named). It is applied to a copy of the
 tree, the simulation is built from that, run until a seed fails, and the patch is taken back. Words before the diff say
@@ -10,7 +10,8 @@ what is broken, and by lines of `key: value`:
   seeds: 500        within how many seeds it must be found (else --seeds)
   mode: kill|power  in which mode of the simulation (else both, half of the seeds each)
 
-The tree without a patch must pass first. Exit status: 0 all were found, 1 one was not, or a patch does not fit or build.
+Seeds are taken from --first on, 1 where it is not given. The tree without a patch must pass the first of them.
+Exit status: 0 all were found, 1 one was not, or a patch does not fit or build.
 """
 import argparse
 import os
@@ -23,7 +24,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BATCH = 25  # seeds of one call: both cores are kept busy, and the first failure ends the search
+BATCH = 25  # seeds of one mode before the other has its turn
+JOBS = min(os.cpu_count() or 1, 8)
 
 
 def run(command, **options):
@@ -61,23 +63,32 @@ def settings(patch):
     return dict(re.findall(r"^(seeds|mode):\s*(\S+)", words, re.M)), words.strip().split("\n")[0]
 
 
-def search(simulation, modes, seeds):
+def play(simulation, mode, first, count):
+    """Plays seeds until one fails: that seed and its words, or None."""
+    played = run([simulation, "--mode", mode, "--seed", str(first), "--seeds", str(count), "--jobs", str(JOBS), "--quiet"])
+    failed = re.search(r"^seed (\d+)\b.*?(?:VIOLATION: |: )(.*)", played.stdout, re.M)
+    if failed:
+        return int(failed.group(1)), failed.group(2)
+    if played.returncode:
+        return first, "the simulation ended with code %d: %s" % (played.returncode, played.stdout.strip()[-300:])
+    return None
+
+
+def search(simulation, modes, first, seeds):
     """The seeds tried until one failed, that seed's mode and words; or None when none did."""
     tried = 0
-    for first in range(1, seeds + 1, BATCH):
+    for at in range(first, first + seeds, BATCH):
         for mode in modes:
-            count = min(BATCH, seeds - first + 1)
-            found = run([simulation, "--mode", mode, "--seed", str(first), "--seeds", str(count), "--quiet"])
-            if found.returncode:
-                failed = re.search(r"seed[ =](\d+)", found.stdout)
-                at = int(failed.group(1)) if failed else first
-                violation = next((line for line in found.stdout.split("\n") if "VIOLATION" in line), found.stdout.strip()[-160:])
-                return tried + at - first + 1, mode, at, violation.strip()
+            count = min(BATCH, first + seeds - at)
+            found = play(simulation, mode, at, count)
+            if found:
+                seed, violation = found
+                return tried + seed - at + 1, mode, seed, violation
             tried += count
     return None
 
 
-def plant(patch, tree, out, simulation, default_seeds):
+def plant(patch, tree, out, simulation, default_seeds, first):
     wants, words = settings(patch)
     seeds = int(wants.get("seeds", default_seeds))
     modes = [wants["mode"]] if "mode" in wants else ["kill", "power"]
@@ -92,7 +103,7 @@ def plant(patch, tree, out, simulation, default_seeds):
             print(f"FAILED  {patch.stem}: it does not build:\n{broken[-3000:]}")
             return False
         began = time.monotonic()
-        found = search(simulation, modes, seeds // len(modes))
+        found = search(simulation, modes, first, max(1, seeds // len(modes)))
         took = time.monotonic() - began
         if not found:
             print(f"MISSED  {patch.stem}: {words}: not found in {seeds} seeds ({took:.0f} s)")
@@ -109,6 +120,7 @@ def plant(patch, tree, out, simulation, default_seeds):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
     parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("--first", type=int, default=1)
     parser.add_argument("patches", nargs="*", type=lambda name: pathlib.Path(name).resolve())
     options = parser.parse_args()
     work = pathlib.Path(os.environ.get("SLUICE_PLANTED_DIR", ROOT / "build" / "planted"))
@@ -120,11 +132,11 @@ def main():
     if broken:
         sys.exit(f"the tree does not build:\n{broken[-3000:]}")
     for mode in ("kill", "power"):
-        clean = run([simulation, "--mode", mode, "--seed", "1", "--seeds", str(2 * BATCH), "--quiet"])
-        if clean.returncode:
-            sys.exit(f"the tree as it is does not pass the simulation in mode {mode}:\n{clean.stdout[-3000:]}")
+        clean = play(simulation, mode, options.first, 2 * BATCH)
+        if clean:
+            sys.exit(f"the tree as it is fails seed {clean[0]} of mode {mode}: {clean[1]}")
     patches = options.patches or sorted((HERE / "planted").glob("*.patch"))
-    results = [plant(patch, tree, out, simulation, options.seeds) for patch in patches]
+    results = [plant(patch, tree, out, simulation, options.seeds, options.first) for patch in patches]
     print(f"planted: {sum(results)} of {len(results)} bugs found")
     return 0 if all(results) else 1
 
