@@ -53,10 +53,15 @@ int check_daily_loss(const struct inquiry *q, struct finding *f)
     return pnl < 0 && pnl <= limit ? reject(f, REASON_DAILY_LOSS, limit, pnl) : OK;
 }
 
-/* Behind: what is held is not known. */
+/* Behind: what is held is not known. What leaves may go on all the same, but not before exec's ledger was read once in
+ * this life: after a loss of power it may tell of more that has left than our own does. */
 int check_exec_behind(const struct inquiry *q, struct finding *f)
 {
     const struct risk *r = q->risk;
+    if (q->intent->kind == INTENT_EXIT)
+        return r->exec_read
+                   ? OK
+                   : reject(f, REASON_EXEC_BEHIND, in_units(r->exec_head.pos), in_units(r->exec.pos));
     int64_t late = r->config->risk.exec_late_ms * NS_PER_MS;
     int64_t silent = r->exec_beat_mono_ns ? q->now.mono_ns - r->exec_beat_mono_ns : 0;
     if (silent > late)

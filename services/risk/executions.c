@@ -202,6 +202,7 @@ static void on_beat(struct risk *self, const struct message *m, struct now now)
     struct place head = {m->env.epoch, m->beat.head_pos};
     if (m->beat.head_pos != 0)
         self->exec_head = head;
+    self->exec_read = self->exec_read || !place_before(self->exec, self->exec_head);
     reconcile_on_beat(self, m);
 }
 

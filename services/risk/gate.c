@@ -23,7 +23,7 @@ static const struct check checks[] = {
     {TIER_GLOBAL,     "halted",           BOTH,  check_halted},
     {TIER_GLOBAL,     "reduce_only",      ENTRY, check_reduce_only},
     {TIER_GLOBAL,     "daily_loss",       ENTRY, check_daily_loss},
-    {TIER_GLOBAL,     "exec_behind",      ENTRY, check_exec_behind},
+    {TIER_GLOBAL,     "exec_behind",      BOTH,  check_exec_behind},
     {TIER_GLOBAL,     "gross",            ENTRY, check_gross},
     {TIER_VENUE,      "venue_down",       ENTRY, check_venue_down},
     {TIER_VENUE,      "stale",            BOTH,  check_stale},

@@ -222,6 +222,7 @@ struct risk {
 
     struct place exec, exec_head; /* applied; told by the last beat */
     int64_t exec_beat_mono_ns;    /* 0 = none came */
+    bool exec_read;               /* in this life all of its ledger was, once */
     struct place passed;          /* exec acts on no decision up to here that its records do not tell */
     struct place beat_upstream;   /* told by the last beat of one that takes orders, and its epoch */
     uint64_t beat_epoch;

@@ -126,6 +126,27 @@ START_TEST(what_was_never_sent_is_found_after_a_restart_too)
 }
 END_TEST
 
+/* Power is lost: exec's journal has the exit, the gate's has not. */
+START_TEST(before_execs_ledger_was_read_nothing_leaves_for_it_may_have_left_already)
+{
+    enter_whole();
+    struct message m = leaving("1");
+    decision = *must_accept(&m);
+    n_ledger--;
+    restart(2);
+    hello("w1", 11);
+    refresh_books();
+    m = leaving("1");
+    must_refuse(&m, REASON_EXEC_BEHIND, TIER_GLOBAL);
+    fill_for(&decision, "BTC-USDT", "alfa", SIDE_SELL, "100", "1", "0.1");
+    fill_for(&decision, "BTC-USDT", "beta", SIDE_BUY, "100", "1", "0.05");
+    basket_end(&decision, BASKET_DONE);
+    exec_beat();
+    m = leaving("1");
+    must_refuse(&m, REASON_NOT_REDUCING, TIER_INSTRUMENT);
+}
+END_TEST
+
 START_TEST(a_basket_whose_decision_is_lost_keeps_its_route_from_trading_until_it_ends)
 {
     accept_entry();
@@ -377,6 +398,7 @@ int main(void)
     tcase_add_test(c, a_beat_is_believed_when_the_next_one_of_that_life_agrees);
     tcase_add_test(c, a_beat_ahead_of_the_records_read_releases_nothing);
     tcase_add_test(c, what_was_never_sent_is_found_after_a_restart_too);
+    tcase_add_test(c, before_execs_ledger_was_read_nothing_leaves_for_it_may_have_left_already);
     tcase_add_test(c, a_basket_whose_decision_is_lost_keeps_its_route_from_trading_until_it_ends);
     tcase_add_test(c, a_rollback_is_recorded_stops_entries_and_asks_for_a_restart);
     tcase_add_test(c, what_retention_took_stops_entries_and_no_restart_would_help);
