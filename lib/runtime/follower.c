@@ -260,6 +260,12 @@ bool follower_wants(struct follower *f, struct now now, int64_t retry_ns, uint32
     return true;
 }
 
+void follower_answered(struct follower *f, struct now now)
+{
+    if (f->asked)
+        f->asked_mono_ns = now.mono_ns;
+}
+
 bool follower_current(const struct follower *f)
 {
     return f->state == FOLLOWER_LIVE && !f->rolling_back && f->next_pos > f->head_pos;

@@ -51,7 +51,7 @@ struct follower {
     uint64_t probe_step;   /* how far the look back goes next */
     uint64_t asked_pos;    /* first position of the last request */
     bool asked;            /* a replay request is under way */
-    int64_t asked_mono_ns; /* since when */
+    int64_t asked_mono_ns; /* since when, or when the answer last went on */
     uint64_t applied, skipped, holes, rollbacks,
         lost; /* counters; lost: positions the journal no longer had */
 };
@@ -74,6 +74,10 @@ void follower_on_beat(struct follower *f, const struct envelope *env, const stru
 /* True, and a request, when one is due: catching up and none under way for retry_ns. */
 bool follower_wants(struct follower *f, struct now now, int64_t retry_ns, uint32_t credit,
                     struct replay *out);
+
+/* Records come as an answer: the retry waits for retry_ns anew, so that an answer that takes its time is not begun again
+ * and again. */
+void follower_answered(struct follower *f, struct now now);
 
 /* LIVE and nothing known to be missing. */
 bool follower_current(const struct follower *f);

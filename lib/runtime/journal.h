@@ -93,6 +93,10 @@ void journal_reader_close(struct journal_reader **self);
 /* 1 = got a record; 0 = no more for now (a half-written tail counts as no more); E_ABSENT: what comes next was
  * freed meanwhile; E_CORRUPT, E_IO; with words. */
 int journal_reader_next(struct journal_reader *self, struct journal_record *out);
+
+/* Passes over at most n records below from_pos, so that the next journal_reader_next has nothing to pass over. 1 = done;
+ * 0 = there are more; errors as of journal_reader_next. */
+int journal_reader_approach(struct journal_reader *self, uint32_t n);
 const char *journal_reader_error(const struct journal_reader *self);
 
 #endif

@@ -158,7 +158,8 @@ static int look(struct journal_reader *self, struct journal_record *out)
     return got == CURSOR_CORRUPT ? cursor_next(&self->cursor, out) : got;
 }
 
-int journal_reader_next(struct journal_reader *self, struct journal_record *out)
+/* The next record, also one that is to be passed over. As journal_reader_next. */
+static int step(struct journal_reader *self, struct journal_record *out)
 {
     uint64_t newer = 0;
     bool adjacent = false;
@@ -189,11 +190,35 @@ int journal_reader_next(struct journal_reader *self, struct journal_record *out)
             const int moved = move_on(self, newer, adjacent);
             if (moved <= 0)
                 return moved;
-        } else if (out->pos >= self->from) {
-            self->started = true;
+        } else {
             return 1;
         }
     }
+}
+
+int journal_reader_next(struct journal_reader *self, struct journal_record *out)
+{
+    int got;
+    while ((got = step(self, out)) == 1 && out->pos < self->from)
+        continue;
+    self->started |= got == 1;
+    return got;
+}
+
+int journal_reader_approach(struct journal_reader *self, uint32_t n)
+{
+    struct journal_record record;
+    if (self->cursor.fd < 0 && !self->corrupted) {
+        const int opened = open_segment(self, self->from);
+        if (opened <= 0)
+            return opened < 0 ? opened : 1;
+    }
+    for (; self->cursor.pos + 1 < self->from; n--) {
+        const int got = n > 0 ? step(self, &record) : 0;
+        if (got <= 0)
+            return got < 0 ? got : n > 0;
+    }
+    return 1;
 }
 
 const char *journal_reader_error(const struct journal_reader *self)

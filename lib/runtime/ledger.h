@@ -74,6 +74,11 @@ void ledger_beat(struct ledger *self, bool alive, int64_t market_ns, uint64_t up
 int ledger_serve(void *ledger, struct now now, int bound);
 void *ledger_replay_socket(struct ledger *self);
 
+/* An answer waits for room in its reader's socket, of which nobody tells: ledger_serve is to be called again within
+ * LEDGER_STUCK_NS. */
+#define LEDGER_STUCK_NS NS_PER_MS
+bool ledger_answer_stuck(const struct ledger *self);
+
 uint64_t ledger_stored_pos(const struct ledger *self); /* that the recorder reported */
 uint64_t ledger_head_pos(const struct ledger *self);   /* written */
 const char *ledger_error(const struct ledger *self);

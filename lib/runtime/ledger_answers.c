@@ -34,6 +34,7 @@ bool answers_ask(struct answers *a, const void *identity, size_t identity_len, c
         w->next = ask->next_pos;
         w->left = ask->credit < ANSWERS_CREDIT ? ask->credit : ANSWERS_CREDIT;
         w->sent = 0;
+        w->stuck_mono_ns = w->again_mono_ns = 0;
     }
     /* No epoch is above the last one: who reports that is not to be believed. */
     if (ask->snapshot || ask->epoch >= UINT64_MAX - 1 || ask->epoch <= a->reported_epoch ||
@@ -66,10 +67,18 @@ uint64_t answers_epoch_due(const struct answers *a, const struct ledger_figures 
     return a->reported_epoch > 0 && a->reported_epoch >= f->epoch ? a->reported_epoch + 1 : 0;
 }
 
-bool answers_waiting(const struct answers *a)
+bool answers_waiting(const struct answers *a, int64_t mono_ns)
 {
     for (int i = 0; i < ANSWERS_MAX; i++)
-        if (a->waiting[i].identity_len > 0)
+        if (a->waiting[i].identity_len > 0 && a->waiting[i].again_mono_ns <= mono_ns)
+            return true;
+    return false;
+}
+
+bool answers_stuck(const struct answers *a)
+{
+    for (int i = 0; i < ANSWERS_MAX; i++)
+        if (a->waiting[i].identity_len > 0 && a->waiting[i].again_mono_ns > 0)
             return true;
     return false;
 }
@@ -84,12 +93,12 @@ static void set_range(const struct waiting *w, const struct ledger_figures *f, s
     out->n = there < most ? (uint32_t)there : most;
 }
 
-bool answers_turn(struct answers *a, const struct ledger_figures *f, struct turn *out)
+bool answers_turn(struct answers *a, const struct ledger_figures *f, int64_t mono_ns, struct turn *out)
 {
     for (int i = 0; i < ANSWERS_MAX; i++) {
         const int index = (a->turn + i) % ANSWERS_MAX;
         const struct waiting *w = &a->waiting[index];
-        if (w->identity_len == 0)
+        if (w->identity_len == 0 || w->again_mono_ns > mono_ns)
             continue;
         *out = (struct turn){.index = index,
                              .identity = w->identity,
@@ -103,13 +112,21 @@ bool answers_turn(struct answers *a, const struct ledger_figures *f, struct turn
     return false;
 }
 
+static void advance(struct waiting *w, const struct turn *turn, uint32_t sent)
+{
+    if (sent == 0)
+        return;
+    w->sent += sent;
+    w->left -= sent < w->left ? sent : w->left;
+    w->next = turn->from + sent;
+    w->stuck_mono_ns = w->again_mono_ns = 0;
+}
+
 bool answers_sent(struct answers *a, const struct turn *turn, uint32_t sent, const struct ledger_figures *f,
                   struct replayed *out)
 {
     struct waiting *w = &a->waiting[turn->index];
-    w->sent += sent;
-    w->left -= sent < w->left ? sent : w->left;
-    w->next = turn->from + sent;
+    advance(w, turn, sent);
     const bool goes_on =
         !turn->snapshot && sent > 0 && sent == turn->n && w->left > 0 && w->next <= f->head_pos;
     if (goes_on)
@@ -121,8 +138,18 @@ bool answers_sent(struct answers *a, const struct turn *turn, uint32_t sent, con
                              .synced_pos = f->synced_pos,
                              .sent = w->sent,
                              .snapshot = turn->snapshot};
-    answers_drop(a, turn);
     return true;
+}
+
+void answers_hold(struct answers *a, const struct turn *turn, uint32_t sent, int64_t mono_ns)
+{
+    struct waiting *w = &a->waiting[turn->index];
+    advance(w, turn, sent);
+    if (w->stuck_mono_ns == 0)
+        w->stuck_mono_ns = mono_ns;
+    w->again_mono_ns = mono_ns + ANSWERS_AGAIN_NS;
+    if (mono_ns - w->stuck_mono_ns >= ANSWERS_STUCK_NS)
+        answers_drop(a, turn);
 }
 
 void answers_drop(struct answers *a, const struct turn *turn)

@@ -4,16 +4,23 @@
  * Requests wait in a bounded queue, one of each reader: a newer one takes the place of an older. They have turns of
  * at most ANSWERS_SLICE records, so that no reader holds up another, or the owner's own work. What finds no room is
  * forgotten: a reader asks again.
+ *
+ * A reader whose socket takes no more is stuck: its answer, or the end of it, is tried again in a moment, and given up
+ * when nothing has gone through for ANSWERS_STUCK_NS. Until then it holds up nobody.
  */
 #ifndef SLUICE_RUNTIME_LEDGER_ANSWERS_H
 #define SLUICE_RUNTIME_LEDGER_ANSWERS_H
 
 #include <stddef.h>
 
+#include "lib/base/clock.h"
 #include "lib/runtime/ledger_retention.h"
 #include "proto/message.h"
 
 enum { ANSWERS_MAX = 32, ANSWERS_SLICE = 256, ANSWERS_CREDIT = 4096, ANSWERS_IDENTITY = 256, ANSWERS_NEEDED = 4 };
+
+#define ANSWERS_AGAIN_NS NS_PER_MS
+#define ANSWERS_STUCK_NS NS_PER_SEC
 
 /* The ledger as it stands. */
 struct ledger_figures {
@@ -30,6 +37,7 @@ struct answers {
         bool snapshot;
         uint64_t next; /* record to be sent next; 0 = nothing was asked for */
         uint32_t sent, left;
+        int64_t stuck_mono_ns, again_mono_ns; /* since when nothing goes through, and the next try; 0 = it does */
     } waiting[ANSWERS_MAX];
     int turn; /* whose turn comes next, at the earliest */
 
@@ -51,7 +59,8 @@ void answers_stored(struct answers *a, const struct stored *stored, const struct
 /* The epoch with which the owner must begin anew because a reader knows of more; 0 = it need not. */
 uint64_t answers_epoch_due(const struct answers *a, const struct ledger_figures *f);
 
-bool answers_waiting(const struct answers *a);
+bool answers_waiting(const struct answers *a, int64_t mono_ns); /* one that is not stuck, or due to be tried */
+bool answers_stuck(const struct answers *a);                    /* one that is to be tried again */
 
 /* A turn: what to send to whom. Of a snapshot: all of it. n may be 0: only the end is to be said. */
 struct turn {
@@ -62,14 +71,17 @@ struct turn {
     uint64_t from;
     uint32_t n;
 };
-bool answers_turn(struct answers *a, const struct ledger_figures *f, struct turn *out);
+bool answers_turn(struct answers *a, const struct ledger_figures *f, int64_t mono_ns, struct turn *out);
 
-/* How it went. True: the answer ends here, with `out`; its caller adds a snapshot's
- * place. */
+/* How much went through, fewer than n only where no more could be read. True: the answer ends here, with `out`; its
+ * caller adds a snapshot's place, and says answers_drop once that is sent, else answers_hold. */
 bool answers_sent(struct answers *a, const struct turn *turn, uint32_t sent, const struct ledger_figures *f,
                   struct replayed *out);
 
-/* The answer is given up without an end: its reader asks again. */
+/* Its reader's socket took no more, after `sent` records of this turn. */
+void answers_hold(struct answers *a, const struct turn *turn, uint32_t sent, int64_t mono_ns);
+
+/* The answer is over; without an end its reader asks again. */
 void answers_drop(struct answers *a, const struct turn *turn);
 
 #endif

@@ -156,8 +156,8 @@ void ledger_close(struct ledger **self)
     if (l) {
         socket_close(&l->pub);
         socket_close(&l->replay);
-        if (l->serving)
-            journal_reader_close(&l->serving);
+        for (int i = 0; i < SERVING_MAX; i++)
+            journal_reader_close(&l->serving[i].reader);
         if (l->journal)
             journal_close(&l->journal);
         decoder_destroy(&l->decoder);

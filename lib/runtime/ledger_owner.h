@@ -6,13 +6,22 @@
 #include "lib/runtime/ledger_answers.h"
 #include "lib/runtime/ledger_retention.h"
 
+enum { SERVING_MAX = 4 };
+
 struct ledger {
     char name[16];
     char dir[32];
     struct journal *journal;
-    struct journal_reader
-        *serving; /* where the last replay answer ended, so that the next one goes on there */
-    uint64_t serving_next;
+    /* Where answers ended, so that the next ones go on there: to find a place in a segment is to read up to it. */
+    struct serving {
+        struct journal_reader *reader;
+        uint64_t next;
+        bool there;                   /* it has passed over all before `next` */
+        bool unsent;                  /* `record` is the one at `next`: read, but its reader's socket took no more */
+        struct journal_record record; /* valid until `reader` is read or closed */
+        uint64_t used;                /* the least is given up first */
+    } serving[SERVING_MAX];
+    uint64_t turns;
     void *pub, *replay;
     struct inbox inbox;
     struct decoder *decoder;

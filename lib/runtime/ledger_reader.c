@@ -129,6 +129,12 @@ static void on_record(struct ledger_reader *self, struct now now)
     }
 }
 
+static void on_answered(struct ledger_reader *self, struct now now)
+{
+    follower_answered(&self->follower, now);
+    on_record(self, now);
+}
+
 static void on_replayed(struct ledger_reader *self, struct now now)
 {
     struct message gap;
@@ -161,6 +167,7 @@ static bool take_state(struct ledger_reader *self, struct now now)
 {
     const struct message *m = &self->message;
     if (m->env.type != MSG_REPLAYED) {
+        self->state_mono_ns = now.mono_ns;
         if (self->state_wanted)
             self->apply(self->ctx, m, now);
         return true;
@@ -203,7 +210,7 @@ static int drain_replay(struct ledger_reader *self, struct now now, int bound)
         if (self->message.env.type == MSG_REPLAYED)
             on_replayed(self, now);
         else
-            on_record(self, now);
+            on_answered(self, now);
     }
     return taken;
 }

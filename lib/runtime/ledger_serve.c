@@ -6,6 +6,8 @@
 #include "lib/runtime/ledger_owner.h"
 #include "lib/runtime/log.h"
 
+enum { SEEK_SLICE = 4096 }; /* records that are passed over in one turn */
+
 static struct ledger_figures figures(const struct ledger *self)
 {
     return (struct ledger_figures){.epoch = self->epoch,
@@ -21,33 +23,66 @@ static bool send_to(struct ledger *self, const struct turn *turn, const void *by
            socket_send(self->replay, bytes, len, false) == OK;
 }
 
-/* Sends a range; returns how many of it. Records that are written but not published yet are included. */
-static uint32_t send_range(struct ledger *self, const struct turn *turn)
+static void stop_serving(struct serving *at)
+{
+    journal_reader_close(&at->reader);
+    at->there = at->unsent = false;
+}
+
+/* One that stands at `pos`, or has set out to it. NULL: the journal cannot be read. */
+static struct serving *serving_at(struct ledger *self, uint64_t pos)
 {
     char error[JOURNAL_ERROR_MAX];
-    struct journal_record record;
-    uint32_t sent = 0;
-    int got = 0;
-    if (self->serving && self->serving_next != turn->from)
-        journal_reader_close(&self->serving);
-    if (!self->serving && journal_reader_open(self->dir, turn->from, &self->serving, error) != OK) {
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, turn->from,
-                 error);
-        return 0;
+    struct serving *oldest = &self->serving[0];
+    for (int i = 0; i < SERVING_MAX; i++) {
+        struct serving *at = &self->serving[i];
+        if (at->reader && at->next == pos)
+            return at;
+        if (at->used < oldest->used)
+            oldest = at;
     }
-    while (sent < turn->n && (got = journal_reader_next(self->serving, &record)) == 1 &&
-           send_to(self, turn, record.payload, record.len))
-        sent++;
-    if (got < 0)
-        log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, turn->from + sent,
-                 journal_reader_error(self->serving));
-    /* After an error, or a record that it read but could not send, it does not stand where the next answer
-     * begins. */
-    if (got < 0 || (got == 1 && sent < turn->n))
-        journal_reader_close(&self->serving);
-    self->serving_next = turn->from + sent;
-    self->replayed += sent;
-    return sent;
+    stop_serving(oldest);
+    oldest->next = pos;
+    if (journal_reader_open(self->dir, pos, &oldest->reader, error) == OK)
+        return oldest;
+    log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, pos, error);
+    return NULL;
+}
+
+static int next_record(struct serving *at)
+{
+    const bool again = at->unsent;
+    at->unsent = false;
+    return again ? 1 : journal_reader_next(at->reader, &at->record);
+}
+
+enum went { WENT_ON, WENT_ASTRAY, WENT_STUCK, STILL_SEEKING };
+
+/* Sends a range, of which `sent` tells how much went. STUCK: the reader's socket took no more. STILL_SEEKING: the place
+ * is not found yet, which is a turn too. Records that are written but not published yet are included. */
+static enum went send_range(struct ledger *self, const struct turn *turn, uint32_t *sent)
+{
+    struct serving *at = serving_at(self, turn->from);
+    if (!at)
+        return WENT_ASTRAY;
+    at->used = ++self->turns;
+    int got = at->there ? 1 : journal_reader_approach(at->reader, SEEK_SLICE);
+    if (got == 0)
+        return STILL_SEEKING;
+    at->there = true;
+    bool stuck = false;
+    while (got == 1 && !stuck && *sent < turn->n && (got = next_record(at)) == 1) {
+        at->unsent = stuck = !send_to(self, turn, at->record.payload, at->record.len);
+        *sent += !stuck;
+    }
+    at->next = turn->from + *sent;
+    self->replayed += *sent;
+    if (got >= 0)
+        return stuck ? WENT_STUCK : WENT_ON;
+    log_line(LOG_ERROR, "replay", "ledger=%s pos=%" PRIu64 " error=\"%s\"", self->name, at->next,
+             journal_reader_error(at->reader));
+    stop_serving(at); /* it does not stand where the next answer begins */
+    return WENT_ASTRAY;
 }
 
 struct state_answer {
@@ -83,33 +118,40 @@ static bool send_snapshot(struct ledger *self, const struct turn *turn, uint32_t
     return !a.stuck && (status == OK || status == E_ABSENT);
 }
 
-/* One turn of one reader. False: none waits. */
-static bool serve_one(struct ledger *self, struct now now)
+/* One turn of one reader, if any waits. */
+static void serve_one(struct ledger *self, struct now now)
 {
     struct message m;
     struct turn turn;
     uint32_t sent = 0;
+    enum went went = WENT_ON;
     uint64_t epoch = 0, pos = 0;
     struct ledger_figures f = figures(self);
-    if (!answers_turn(&self->answers, &f, &turn))
-        return false;
+    if (!answers_turn(&self->answers, &f, now.mono_ns, &turn))
+        return;
     if (!turn.snapshot) {
-        sent = turn.n > 0 ? send_range(self, &turn) : 0;
+        went = turn.n > 0 ? send_range(self, &turn, &sent) : WENT_ON;
     } else if (!send_snapshot(self, &turn, &sent, &epoch, &pos)) {
         answers_drop(&self->answers, &turn);
-        return true;
+        return;
     }
+    if (went == WENT_STUCK)
+        answers_hold(&self->answers, &turn, sent, now.mono_ns);
+    if (went == WENT_STUCK || went == STILL_SEEKING)
+        return;
     message_init(&m, MSG_REPLAYED);
     if (!answers_sent(&self->answers, &turn, sent, &f, &m.replayed))
-        return true;
+        return;
     memcpy(m.env.stream, self->name, sizeof m.env.stream);
     m.env.epoch = self->epoch;
     m.env.time_out = now.utc_ns;
     m.replayed.snapshot_epoch = epoch;
     m.replayed.snapshot_pos = pos;
     const size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
-    (void)send_to(self, &turn, self->bytes, len);
-    return true;
+    if (send_to(self, &turn, self->bytes, len) || turn.snapshot)
+        answers_drop(&self->answers, &turn);
+    else
+        answers_hold(&self->answers, &turn, 0, now.mono_ns);
 }
 
 static void take_replay(struct ledger *self, const void *identity, size_t identity_len,
@@ -144,8 +186,13 @@ int ledger_serve(void *ledger, struct now now, int bound)
             answers_stored(&self->answers, &m.stored, &f);
         }
     }
-    (void)serve_one(self, now);
-    return answers_waiting(&self->answers) ? bound : taken;
+    serve_one(self, now);
+    return answers_waiting(&self->answers, now.mono_ns) ? bound : taken;
+}
+
+bool ledger_answer_stuck(const struct ledger *self)
+{
+    return answers_stuck(&self->answers);
 }
 
 bool ledger_epoch_due(const struct ledger *self, uint64_t *epoch)

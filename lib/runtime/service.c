@@ -385,6 +385,8 @@ static void tail(void *ctx, struct now now)
     for (int i = 0; i < s->n_follows; i++)
         loop_source_wakes(s->loop, ledger_reader_live_socket(s->follows[i]),
                           ledger_reader_follower(s->follows[i])->state == FOLLOWER_LIVE);
+    if (s->ledger && ledger_answer_stuck(s->ledger))
+        loop_wake_in(s->loop, LEDGER_STUCK_NS);
     if (s->stop_until_mono_ns)
         stop_if_stored(s, now);
     log_flush();
