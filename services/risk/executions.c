@@ -75,6 +75,7 @@ void executions_apply_route(struct risk *self, const struct message *m)
     route->exec = (struct place){r->exec_epoch, r->exec_pos};
     route->last = (struct place){m->env.epoch, m->env.pos};
     route->mend = false;
+    reconcile_on_route(self, route, r);
     release(self, route);
 }
 

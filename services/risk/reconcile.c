@@ -99,13 +99,23 @@ void reconcile_on_epoch(struct risk *self, const struct message *m)
     }
 }
 
+/* Of a route that was told anew, and is kept from trading, another life of the gate knows only this record. Where
+ * something else kept it, this ends as soon as exec's ledger is read. */
+void reconcile_on_route(struct risk *self, struct held_route *route, const struct route *r)
+{
+    if (!r->busy)
+        hold(self, route, (struct place){0, 0});
+    else if (r->reason == REASON_ROLLED_BACK && place_before(self->passed, route->accepted))
+        hold(self, route, route->accepted);
+}
+
 /* Why the route has to be told anew; REASON_NONE: it has not. */
 static enum reason due(struct risk *self, struct held_route *route)
 {
     const struct open_basket *basket = &route->basket;
     if (!is_none(route->hold) && !place_before(self->passed, route->hold)) {
         hold(self, route, (struct place){0, 0});
-        return route->mend || !is_none(route->stray) ? REASON_ROLLED_BACK : REASON_NEVER_SENT;
+        return route->mend || route->ended || !is_none(route->stray) ? REASON_ROLLED_BACK : REASON_NEVER_SENT;
     }
     if (basket->open)
         return is_none(basket->begun) && !place_before(self->passed, basket->decision) ? REASON_NEVER_SENT
@@ -116,12 +126,18 @@ static enum reason due(struct risk *self, struct held_route *route)
 void reconcile_settle(struct risk *self, struct now now, struct outbox *out)
 {
     uint32_t n = table_count(self->route_names), written = 0;
+    bool early = false;
     if (!self->unreconciled || self->broken || self->stopped || self->head.epoch == 0)
         return;
     for (; self->reconciling < n; self->reconciling++) {
         struct held_route *route = &self->routes[self->reconciling];
         if (written == RECONCILE_PER_INPUT)
             return;
+        /* exec's old records are read again: what is told now would have them come once more */
+        if (!is_none(route->hold) && place_before(self->exec, route->exec)) {
+            early = true;
+            continue;
+        }
         enum reason reason = due(self, route);
         if (reason == REASON_NONE)
             continue;
@@ -131,6 +147,6 @@ void reconcile_settle(struct risk *self, struct now now, struct outbox *out)
         holdings_write(self, route, route->basket.open ? &route->basket : NULL,
                        route->parked || route->basket.parks, reason, now, out);
     }
-    self->unreconciled = false;
+    self->unreconciled = early;
     self->reconciling = 0;
 }

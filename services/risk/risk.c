@@ -290,7 +290,7 @@ void risk_exec_place(const struct risk *self, uint64_t *epoch, uint64_t *pos)
 
 bool risk_is_sound(const struct risk *self)
 {
-    return !self->broken;
+    return !self->broken && self->held_back == 0; /* what a route waits for is in no snapshot */
 }
 
 bool risk_must_restart(const struct risk *self)

@@ -356,6 +356,8 @@ void reconcile_on_beat(struct risk *self, const struct message *m);
 void reconcile_on_gap(struct risk *self, const struct gap *gap, struct now now, struct outbox *out);
 /* Exec begins a life whose ledger goes on behind `base`. */
 void reconcile_on_epoch(struct risk *self, const struct message *m);
+/* A record of a route: the wait for exec to pass its decision ends with it, or goes on over a restart. */
+void reconcile_on_route(struct risk *self, struct held_route *route, const struct route *r);
 /* Tells the routes that it concerns, so many at the most. */
 void reconcile_settle(struct risk *self, struct now now, struct outbox *out);
 

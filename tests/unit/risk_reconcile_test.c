@@ -296,6 +296,53 @@ START_TEST(a_route_told_of_what_never_was_waits_until_exec_has_passed_its_decisi
 }
 END_TEST
 
+START_TEST(such_a_route_waits_over_another_restart)
+{
+    enter_whole();
+    memcpy(&decision, &ledger[n_ledger - 2], sizeof decision);
+    exec_loses(0);
+    restart(2);
+    exec_begins();
+    ck_assert(last(MSG_ROUTE)->route.busy);
+    ck_assert(!risk_is_sound(risk)); /* a snapshot would not tell of it */
+    restart(3);
+    hello("w1", 11);
+    exec_beat();
+    pass_ms(1001);
+    refresh_books();
+    exec_beat();
+    struct message m = entry();
+    must_refuse(&m, REASON_ROUTE_BUSY, TIER_ROUTE);
+    upstream(decision.env.epoch, decision.env.pos);
+    ck_assert(!last(MSG_ROUTE)->route.busy);
+    ck_assert(risk_is_sound(risk));
+    m = entry();
+    must_accept(&m);
+}
+END_TEST
+
+/* Exec lost the end of a basket that it has open again: another life of the gate reads that once more. */
+START_TEST(a_route_is_told_nothing_while_execs_old_records_are_read_again)
+{
+    struct message m = entry();
+    decision = *must_accept(&m);
+    basket_end(&decision, BASKET_OPEN);
+    fill_for(&decision, "BTC-USDT", "alfa", SIDE_BUY, "100.01", "1", "0");
+    fill_for(&decision, "BTC-USDT", "beta", SIDE_SELL, "99.99", "1", "0");
+    basket_end(&decision, BASKET_DONE);
+    exec_loses(3);
+    restart(2);
+    exec_begins();
+    ck_assert(last(MSG_ROUTE)->route.busy);
+    restart(3);
+    ck_assert_int_eq(dec_cmp(last(MSG_ROUTE)->route.legs[0].qty, d("1")), 0);
+    basket_end(&decision, BASKET_DONE);
+    ck_assert(!last(MSG_ROUTE)->route.busy);
+    ck_assert_int_eq(dec_cmp(last(MSG_ROUTE)->route.legs[0].qty, d("1")), 0);
+    ck_assert(risk_is_sound(risk));
+}
+END_TEST
+
 START_TEST(a_basket_open_over_a_rollback_ends_with_what_is_left_and_what_came_again)
 {
     enter_whole();
@@ -405,6 +452,8 @@ int main(void)
     tcase_add_test(c, a_gap_that_exec_has_in_our_ledger_is_none_of_ours);
     tcase_add_loop_test(c, holdings_are_those_of_the_records_that_are_left, 0, 4);
     tcase_add_test(c, a_route_told_of_what_never_was_waits_until_exec_has_passed_its_decision);
+    tcase_add_test(c, such_a_route_waits_over_another_restart);
+    tcase_add_test(c, a_route_is_told_nothing_while_execs_old_records_are_read_again);
     tcase_add_test(c, a_basket_open_over_a_rollback_ends_with_what_is_left_and_what_came_again);
     tcase_add_test(c, many_routes_told_of_what_never_was_are_told_anew_some_at_a_time);
     tcase_add_test(c, state_of_a_lost_tail_is_old_however_many_lives_ago);
