@@ -434,7 +434,8 @@ static void lose_unsynced_bytes(struct disk_file *file)
     file->size = kept;
     /* What is read back after the power has come back is on the device. */
     reserve(&file->safe, &file->safe_capacity, kept);
-    memcpy(file->safe, file->bytes, (size_t)kept);
+    if (kept > 0)
+        memcpy(file->safe, file->bytes, (size_t)kept);
     file->safe_size = file->dirty_from = kept;
 }
 
