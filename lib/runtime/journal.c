@@ -209,6 +209,13 @@ int journal_sync(struct journal *self)
     return !needed || sync_now(self) == OK ? OK : sync_words(self);
 }
 
+int journal_sync_to(struct journal *self, uint64_t pos)
+{
+    if (self->options.sync_every_ns < 0 || atomic_load_explicit(&self->synced, memory_order_acquire) >= pos)
+        return OK;
+    return sync_now(self);
+}
+
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
 uint64_t journal_head_epoch(const struct journal *self)

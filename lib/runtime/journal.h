@@ -53,6 +53,9 @@ int journal_write(struct journal *self);
 /* Waits until everything written is on disk; with sync never nothing is waited for. E_IO. */
 int journal_sync(struct journal *self);
 
+/* The same for what was written up to pos, from another thread than the owner's; words are told by its next call. */
+int journal_sync_to(struct journal *self, uint64_t pos);
+
 uint64_t journal_head_epoch(const struct journal *self); /* of the last record written; 0 = empty */
 uint64_t journal_head_pos(const struct journal *self);
 uint64_t journal_first_pos(const struct journal *self);  /* oldest still there; 0 = empty */

@@ -36,15 +36,19 @@ uint64_t ledger_next_epoch(const struct ledger *self);
  * four. */
 void ledger_needed_by(struct ledger *self, const char *reader);
 
-/* As many records were written since the last snapshot as the config says. */
+/* As many records were written since the last snapshot as the config says, and none is under way. */
 bool ledger_snapshot_due(const struct ledger *self);
 bool ledger_snapshot_stale(const struct ledger *self); /* any record was written since */
 
-/* Writes one: `fill` emits the core's messages. What it covers is synced first (but for sync never), so that a snapshot
- * is never of what may yet be lost. No effect may be under way. On failure, with words, there is none, and the next
- * becomes due as if there were. */
-int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
-                    void *ctx, char error[LEDGER_ERROR_MAX]);
+/* Begins one: `fill` emits the core's messages, which takes the loop only the time to encode them; a thread then syncs the
+ * journal up to there, so that a snapshot is never of what may yet be lost, and writes it. No effect may be under way. On
+ * failure, with words, there is none, and the next becomes due as if there were. E_STATE: one is under way. */
+int ledger_snapshot_begin(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
+                          void *ctx, char error[LEDGER_ERROR_MAX]);
+
+/* Whether the one that was begun has come to its end: 1 = it is on the disk, and counts from here on; 0 = not yet, or none
+ * is under way; E_IO with words: there is none. With `wait` it is waited for. */
+int ledger_snapshot_end(struct ledger *self, bool wait, char error[LEDGER_ERROR_MAX]);
 
 /* Frees segments that nobody needs, as journal.keep_mb, keep_hours and hold_mb say: below the older kept snapshot, and
  * stored by every reader of ledger_needed_by. Looks when a segment was begun, and every LEDGER_RETAIN_NS. */

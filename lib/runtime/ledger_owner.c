@@ -8,7 +8,10 @@
 #include "lib/runtime/ledger_owner.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/metric.h"
+#include "lib/runtime/rhythm.h"
 #include "proto/topic.h"
+
+#define WRITE_BEAT_NS NS_PER_MS
 
 /* "always", "never", or milliseconds: the config has been checked. */
 static int64_t sync_every_ns(const char *sync)
@@ -156,6 +159,8 @@ void ledger_close(struct ledger **self)
     if (l) {
         socket_close(&l->pub);
         socket_close(&l->replay);
+        rhythm_stop(&l->writing);
+        snapshot_writer_destroy(&l->writer);
         for (int i = 0; i < SERVING_MAX; i++)
             journal_reader_close(&l->serving[i].reader);
         if (l->journal)
@@ -244,7 +249,8 @@ void *ledger_replay_socket(struct ledger *self)
 
 bool ledger_snapshot_due(const struct ledger *self)
 {
-    return self->snapshots && journal_head_pos(self->journal) - self->snapshot_pos >= self->snapshot_every;
+    return self->snapshots && !self->writing &&
+           journal_head_pos(self->journal) - self->snapshot_pos >= self->snapshot_every;
 }
 
 bool ledger_snapshot_stale(const struct ledger *self)
@@ -276,26 +282,63 @@ static void add_place(struct ledger *self, const struct snapshot_place *place)
     self->snapshots_written++;
 }
 
-int ledger_snapshot(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
-                    void *ctx, char error[LEDGER_ERROR_MAX])
+static void write_beat(void *ledger)
+{
+    struct ledger *self = ledger;
+    if (atomic_load(&self->write_done))
+        return;
+    self->write_status = journal_sync_to(self->journal, self->writing_place.pos);
+    if (self->write_status == OK)
+        self->write_status = snapshot_write(self->writer, self->dir, self->write_error);
+    else
+        (void)snprintf(self->write_error, sizeof self->write_error, "%s: what it covers cannot be synced",
+                       self->dir);
+    atomic_store(&self->write_done, true);
+}
+
+int ledger_snapshot_begin(struct ledger *self,
+                          void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx), void *ctx,
+                          char error[LEDGER_ERROR_MAX])
 {
     struct emitting e = {0};
-    const int64_t began_ns = clock_mono_ns();
-    self->snapshot_pos = journal_head_pos(self->journal);
-    int status = journal_sync(self->journal);
-    if (status != OK) {
-        (void)snprintf(error, LEDGER_ERROR_MAX, "%s", journal_error(self->journal));
-        return status;
+    if (self->writing) {
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s: a snapshot is under way", self->dir);
+        return E_STATE;
     }
-    status = snapshot_begin(self->dir, &e.writer, error);
+    self->begun_mono_ns = clock_mono_ns();
+    self->snapshot_pos = journal_head_pos(self->journal);
+    if (!self->writer && !(self->writer = snapshot_writer_new())) {
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s: out of memory", self->dir);
+        return E_FULL;
+    }
+    e.writer = self->writer;
+    snapshot_begin(self->writer);
+    fill(ctx, emit, &e);
+    const int status = snapshot_end(self->writer, error);
+    self->encode_ns = clock_mono_ns() - self->begun_mono_ns;
     if (status != OK)
         return status;
-    fill(ctx, emit, &e);
-    status = snapshot_end(&e.writer, error);
-    self->snapshot_ns = clock_mono_ns() - began_ns;
-    if (status == OK)
-        add_place(self, &e.place);
-    return status;
+    self->writing_place = e.place;
+    atomic_store(&self->write_done, false);
+    self->writing = rhythm_start(WRITE_BEAT_NS, write_beat, self);
+    if (!self->writing)
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s: no thread can be made", self->dir);
+    return self->writing ? OK : E_FULL;
+}
+
+int ledger_snapshot_end(struct ledger *self, bool wait, char error[LEDGER_ERROR_MAX])
+{
+    error[0] = '\0';
+    if (!self->writing || (!wait && !atomic_load(&self->write_done)))
+        return 0;
+    rhythm_stop(&self->writing);
+    write_beat(self); /* where the thread had not come to it */
+    self->snapshot_ns = clock_mono_ns() - self->begun_mono_ns;
+    if (self->write_status == OK)
+        add_place(self, &self->writing_place);
+    else
+        (void)snprintf(error, LEDGER_ERROR_MAX, "%s", self->write_error);
+    return self->write_status == OK ? 1 : self->write_status;
 }
 
 bool ledger_upstream_kept(const struct ledger *self, uint64_t *epoch, uint64_t *pos)
@@ -391,4 +434,5 @@ void ledger_status(const struct ledger *self, struct reply *reply)
     status_metric(reply, "snapshots", (int64_t)self->snapshots_written);
     status_metric(reply, "snapshot_pos", (int64_t)self->covered_pos);
     status_metric(reply, "snapshot_ms", self->snapshot_ns / NS_PER_MS);
+    status_metric(reply, "snapshot_encode_us", self->encode_ns / 1000);
 }

@@ -2,9 +2,13 @@
 #ifndef SLUICE_RUNTIME_LEDGER_OWNER_H
 #define SLUICE_RUNTIME_LEDGER_OWNER_H
 
+#include <stdatomic.h>
+
 #include "lib/runtime/ledger.h"
 #include "lib/runtime/ledger_answers.h"
 #include "lib/runtime/ledger_retention.h"
+
+struct rhythm;
 
 enum { SERVING_MAX = 4 };
 
@@ -44,7 +48,14 @@ struct ledger {
     struct snapshot_place places[SNAPSHOTS_KEPT];
     int n_places;
     uint64_t snapshots_written;
-    int64_t snapshot_ns; /* how long the last one took */
+    struct snapshot_writer *writer;
+    struct rhythm *writing; /* one is under way: encoded, and being written by a thread */
+    struct snapshot_place writing_place;
+    int64_t begun_mono_ns;
+    int64_t encode_ns, snapshot_ns; /* what the last one took of the loop, and until it was on disk */
+    int write_status;               /* the thread's, until `write_done` */
+    char write_error[SNAPSHOT_ERROR_MAX];
+    _Atomic bool write_done;
 
     unsigned char bytes[MESSAGE_BYTES_MAX];
 };

@@ -122,13 +122,24 @@ static void tell_kept(struct service *s, struct now now)
             (void)ledger_reader_stored(s->follows[i], s->name, epoch, pos);
 }
 
-static void write_snapshot(struct service *s, struct now now)
+/* A snapshot counts, or is known not to be there. */
+static void end_snapshot(struct service *s, bool wait, struct now now)
 {
     char error[LEDGER_ERROR_MAX];
-    if (ledger_snapshot(s->ledger, fill, &(struct filling){s, now}, error) != OK)
+    const int ended = ledger_snapshot_end(s->ledger, wait, error);
+    if (ended < 0)
         log_line(LOG_ERROR, "snapshot",
                  "error=\"%s\" what=\"a start reads more of the journal; nothing is lost\"", error);
-    tell_kept(s, now);
+    if (ended > 0)
+        tell_kept(s, now);
+}
+
+static void begin_snapshot(struct service *s, struct now now)
+{
+    char error[LEDGER_ERROR_MAX];
+    if (ledger_snapshot_begin(s->ledger, fill, &(struct filling){s, now}, error) != OK)
+        log_line(LOG_ERROR, "snapshot",
+                 "error=\"%s\" what=\"a start reads more of the journal; nothing is lost\"", error);
 }
 
 void service_keep(struct service *s, struct now now)
@@ -140,15 +151,22 @@ void service_keep(struct service *s, struct now now)
         s->begin_epoch(s, epoch, now);
         service_flush(s);
     }
+    if (s->snapshot)
+        end_snapshot(s, false, now);
     if (s->snapshot && !s->blocked && ledger_snapshot_due(s->ledger))
-        write_snapshot(s, now);
-    else if (s->snapshot && now.mono_ns - s->kept_told_mono_ns >= KEPT_AGAIN_NS)
+        begin_snapshot(s, now);
+    if (s->snapshot && now.mono_ns - s->kept_told_mono_ns >= KEPT_AGAIN_NS)
         tell_kept(s, now);
     ledger_retain(s->ledger, now);
 }
 
 void service_keep_last(struct service *s, struct now now)
 {
-    if (s->ledger && s->snapshot && !s->blocked && !s->doubtful && ledger_snapshot_stale(s->ledger))
-        write_snapshot(s, now);
+    if (!s->ledger || !s->snapshot)
+        return;
+    end_snapshot(s, true, now);
+    if (!s->blocked && !s->doubtful && ledger_snapshot_stale(s->ledger)) {
+        begin_snapshot(s, now);
+        end_snapshot(s, true, now);
+    }
 }

@@ -10,7 +10,7 @@
 #include "lib/runtime/disk.h"
 #include "lib/runtime/journal_record.h"
 
-enum { NAME_DIGITS = 20, WRITE_BYTES = 1024 * 1024, FOUND_MAX = SNAPSHOTS_LISTED };
+enum { NAME_DIGITS = 20, FIRST_BYTES = 1024 * 1024, FOUND_MAX = SNAPSHOTS_LISTED };
 
 static const char unfinished[] = "snapshot.part";
 
@@ -28,21 +28,33 @@ bool snapshot_of_name(const char *name, uint64_t *pos)
     return errno == 0 && *pos > 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 struct snapshot_writer {
-    char dir[JOURNAL_PATH_MAX];
-    int dir_fd, fd;
     uint64_t epoch, pos; /* the place, as the first message has it */
-    uint64_t messages;   /* written, the end included */
-    off_t at;            /* in the file, of the buffer's first byte */
-    size_t buffered;
+    uint64_t messages;   /* encoded, the end included */
     int status;
-    const char *why; /* what failed */
-    int number;      /* errno then */
+    const char *why;       /* what failed */
+    unsigned char *buffer; /* the file as it is to be */
+    size_t capacity, buffered;
     unsigned char payload[MESSAGE_BYTES_MAX];
-    unsigned char buffer[WRITE_BYTES];
 };
+
+struct snapshot_writer *snapshot_writer_new(void)
+{
+    struct snapshot_writer *w = malloc(sizeof *w);
+    if (w)
+        memset(w, 0, offsetof(struct snapshot_writer, payload));
+    return w;
+}
+
+void snapshot_writer_destroy(struct snapshot_writer **self)
+{
+    if (*self)
+        free((*self)->buffer);
+    free(*self);
+    *self = NULL;
+}
 
 static void fail_once(struct snapshot_writer *w, int status, const char *why)
 {
@@ -50,49 +62,28 @@ static void fail_once(struct snapshot_writer *w, int status, const char *why)
         return;
     w->status = status;
     w->why = why;
-    w->number = status == E_IO ? errno : 0;
 }
 
-static void put_buffer(struct snapshot_writer *w)
+static bool make_room(struct snapshot_writer *w, size_t bytes)
 {
-    size_t done = 0;
-    while (w->status == OK && done < w->buffered) {
-        const ssize_t put = disk_write(w->fd, w->buffer + done, w->buffered - done, w->at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0) {
-            fail_once(w, E_IO, "write");
-            break;
-        }
-        done += (size_t)put;
-        w->at += put;
+    if (w->buffered + bytes <= w->capacity)
+        return true;
+    const size_t capacity = w->capacity > 0 ? 2 * w->capacity : FIRST_BYTES;
+    unsigned char *buffer = realloc(w->buffer, capacity);
+    if (!buffer) {
+        fail_once(w, E_FULL, "out of memory");
+        return false;
     }
-    w->buffered = 0;
+    w->buffer = buffer;
+    w->capacity = capacity;
+    return true;
 }
 
-int snapshot_begin(const char *dir, struct snapshot_writer **out, char error[SNAPSHOT_ERROR_MAX])
+void snapshot_begin(struct snapshot_writer *self)
 {
-    struct snapshot_writer *w = malloc(sizeof *w);
-    *out = NULL;
-    error[0] = '\0';
-    if (!w || strlen(dir) >= sizeof w->dir) {
-        (void)snprintf(error, SNAPSHOT_ERROR_MAX, "%.150s: %s", dir,
-                       w ? "path is too long" : "out of memory");
-        free(w);
-        return E_FULL;
-    }
-    memset(w, 0, offsetof(struct snapshot_writer, payload));
-    (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
-    w->dir_fd = disk_dir(dir, false);
-    w->fd = w->dir_fd < 0 ? -1 : disk_open(w->dir_fd, unfinished, O_WRONLY | O_CREAT | O_TRUNC);
-    if (w->fd < 0) {
-        (void)snprintf(error, SNAPSHOT_ERROR_MAX, "%.150s/%s: %s", dir, unfinished, strerror(errno));
-        disk_close(w->dir_fd);
-        free(w);
-        return E_IO;
-    }
-    *out = w;
-    return OK;
+    self->epoch = self->pos = self->messages = 0;
+    self->status = OK;
+    self->buffered = 0;
 }
 
 void snapshot_add(void *writer, const struct message *m)
@@ -113,11 +104,31 @@ void snapshot_add(void *writer, const struct message *m)
         fail_once(w, E_RANGE, "a message cannot be encoded");
         return;
     }
-    if (w->buffered + record_bytes(len) > sizeof w->buffer)
-        put_buffer(w);
+    if (!make_room(w, record_bytes(len)))
+        return;
     record_encode(w->buffer + w->buffered, w->epoch, ++w->messages, m->env.time_out, w->payload, len);
     w->buffered += record_bytes(len);
 }
+
+int snapshot_end(struct snapshot_writer *self, char error[SNAPSHOT_ERROR_MAX])
+{
+    error[0] = '\0';
+    if (self->messages == 0)
+        fail_once(self, E_STATE, "it has no messages");
+    if (self->status == OK) {
+        struct message end;
+        message_init(&end, MSG_SNAPSHOT_END);
+        end.env.epoch = self->epoch;
+        end.env.pos = self->pos;
+        end.snapshot_end.messages = self->messages;
+        snapshot_add(self, &end);
+    }
+    if (self->status != OK)
+        (void)snprintf(error, SNAPSHOT_ERROR_MAX, "snapshot: %s", self->why);
+    return self->status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 struct found {
     uint64_t pos[FOUND_MAX]; /* descending */
@@ -149,55 +160,62 @@ static int find(int dir_fd, struct found *f)
     return disk_list(dir_fd, find_one, f) == 0 ? OK : E_IO;
 }
 
-static void finish(struct snapshot_writer *w)
+/* NULL: all of it is written and synced under the other name. Else what failed, with errno. */
+static const char *put_aside(const struct snapshot_writer *w, int dir_fd)
+{
+    const char *why = NULL;
+    size_t done = 0;
+    const int fd = disk_open(dir_fd, unfinished, O_WRONLY | O_CREAT | O_TRUNC);
+    if (fd < 0)
+        return "create";
+    while (!why && done < w->buffered) {
+        const ssize_t put = disk_write(fd, w->buffer + done, w->buffered - done, (off_t)done);
+        if (put > 0)
+            done += (size_t)put;
+        else if (put == 0 || errno != EINTR)
+            why = "write";
+    }
+    if (!why && disk_sync(fd) != 0)
+        why = "fdatasync";
+    const int number = errno;
+    disk_close(fd);
+    errno = number;
+    return why;
+}
+
+static const char *write_into(const struct snapshot_writer *w, int dir_fd)
 {
     char name[SNAPSHOT_NAME];
     struct found kept;
-    if (w->messages == 0)
-        fail_once(w, E_STATE, "it has no messages");
-    if (w->status == OK) {
-        struct message end;
-        message_init(&end, MSG_SNAPSHOT_END);
-        end.env.epoch = w->epoch;
-        end.env.pos = w->pos;
-        end.snapshot_end.messages = w->messages;
-        snapshot_add(w, &end);
-        put_buffer(w);
-    }
     snapshot_name(w->pos, name);
-    if (w->status == OK && disk_sync(w->fd) != 0)
-        fail_once(w, E_IO, "fdatasync");
-    if (w->status == OK && disk_rename(w->dir_fd, unfinished, name) != 0)
-        fail_once(w, E_IO, "rename");
-    if (w->status != OK) {
-        (void)disk_remove(w->dir_fd, unfinished);
-        return;
+    const char *why = put_aside(w, dir_fd);
+    if (!why && disk_rename(dir_fd, unfinished, name) != 0)
+        why = "rename";
+    if (why) {
+        const int number = errno;
+        (void)disk_remove(dir_fd, unfinished);
+        errno = number;
+        return why;
     }
-    if (disk_sync_dir(w->dir_fd) != 0) {
-        fail_once(w, E_IO, "fsync of the directory");
-        return;
-    }
+    if (disk_sync_dir(dir_fd) != 0)
+        return "fsync of the directory";
     /* One that stays too long is removed the next time. */
-    for (size_t i = find(w->dir_fd, &kept) == OK ? SNAPSHOTS_KEPT : FOUND_MAX; i < kept.n; i++) {
+    for (size_t i = find(dir_fd, &kept) == OK ? SNAPSHOTS_KEPT : FOUND_MAX; i < kept.n; i++) {
         snapshot_name(kept.pos[i], name);
-        (void)disk_remove(w->dir_fd, name);
+        (void)disk_remove(dir_fd, name);
     }
+    return NULL;
 }
 
-int snapshot_end(struct snapshot_writer **self, char error[SNAPSHOT_ERROR_MAX])
+int snapshot_write(const struct snapshot_writer *self, const char *dir, char error[SNAPSHOT_ERROR_MAX])
 {
-    struct snapshot_writer *w = *self;
-    *self = NULL;
-    finish(w);
-    const int status = w->status;
+    const int dir_fd = disk_dir(dir, false);
+    const char *why = dir_fd < 0 ? "open" : write_into(self, dir_fd);
     error[0] = '\0';
-    if (status != OK)
-        (void)snprintf(error, SNAPSHOT_ERROR_MAX, "%.150s: snapshot: %s%s%s", w->dir, w->why,
-                       w->number ? ": " : "", w->number ? strerror(w->number) : "");
-    disk_close(w->fd);
-    disk_close(w->dir_fd);
-    free(w);
-    return status;
+    if (why)
+        (void)snprintf(error, SNAPSHOT_ERROR_MAX, "%.150s: snapshot: %s: %s", dir, why, strerror(errno));
+    disk_close(dir_fd);
+    return why ? E_IO : OK;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */

@@ -5,6 +5,9 @@
  * It is a file in the journal's directory, "POSITION.snap" with 20 digits, of the journal's own records: written under
  * another name, synced, renamed. One whose end is missing, or that has a record that does not hold, is none: then the one
  * before counts (two are kept), then the whole ledger.
+ *
+ * It is made in two steps: the messages are encoded into memory while the state stands still, which takes the service's
+ * loop some milliseconds; what takes a disk's time, snapshot_write, may be done on another thread.
  */
 #ifndef SLUICE_RUNTIME_SNAPSHOT_H
 #define SLUICE_RUNTIME_SNAPSHOT_H
@@ -20,14 +23,21 @@ typedef void snapshot_emit_fn(void *ctx, const struct message *m);
 
 struct snapshot_writer;
 
-/* Begins a snapshot in a journal's directory. Between begin and end the state must not change. E_IO, E_FULL. */
-int snapshot_begin(const char *dir, struct snapshot_writer **out, char error[SNAPSHOT_ERROR_MAX]);
-void snapshot_add(void *writer,
-                  const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
+/* Its buffer grows with what it is given, and is kept for the next snapshot. NULL: out of memory. */
+struct snapshot_writer *snapshot_writer_new(void);
+void snapshot_writer_destroy(struct snapshot_writer **self);
 
-/* Writes the end, syncs, renames, removes all but the newest two. E_IO with words: then the snapshot is not there, which
- * costs a start time and nothing else. Closes the writer either way. */
-int snapshot_end(struct snapshot_writer **self, char error[SNAPSHOT_ERROR_MAX]);
+/* Begins a new one in memory. Between begin and end the state must not change. */
+void snapshot_begin(struct snapshot_writer *self);
+void snapshot_add(void *writer, const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
+
+/* Adds the end. With words: E_STATE (no messages, or the first is not MSG_SNAPSHOT with its place), E_RANGE, E_FULL. */
+int snapshot_end(struct snapshot_writer *self, char error[SNAPSHOT_ERROR_MAX]);
+
+/* Writes what was ended OK into a journal's directory: writes, syncs, renames, removes all but the newest two. Uses nothing
+ * but the writer, so any thread may do it. What it covers must be synced by then. E_IO with words: the snapshot is not
+ * there, or not surely, which costs a start time and nothing else. A process that dies within leaves the one before. */
+int snapshot_write(const struct snapshot_writer *self, const char *dir, char error[SNAPSHOT_ERROR_MAX]);
 
 /* Gives the messages of the newest whole snapshot at or below `head` to `restore`, MSG_SNAPSHOT first, without
  * MSG_SNAPSHOT_END, after a first pass in which all of it was found to hold. On OK (epoch, pos) is its place: the ledger

@@ -120,7 +120,8 @@ static void emit_two(void *ctx, snapshot_emit_fn *emit, void *emit_ctx)
 static void take_snapshot(void)
 {
     char error[LEDGER_ERROR_MAX];
-    ck_assert_msg(ledger_snapshot(owner, emit_two, NULL, error) == OK, "%s", error);
+    ck_assert_msg(ledger_snapshot_begin(owner, emit_two, NULL, error) == OK, "%s", error);
+    ck_assert_msg(ledger_snapshot_end(owner, true, error) == 1, "%s", error);
 }
 
 static void open_owner(void)
@@ -326,6 +327,76 @@ START_TEST(a_start_takes_the_snapshot_and_what_comes_behind_it)
 }
 END_TEST
 
+START_TEST(a_snapshot_counts_once_it_is_on_the_disk_and_meanwhile_no_other_begins)
+{
+    char error[LEDGER_ERROR_MAX];
+    uint64_t epoch, pos;
+    snapshots = true;
+    config.journal.snapshot_every = 2;
+    ledger_close(&owner);
+    open_owner();
+    say(2, ledger_publish);
+    take_snapshot();
+    say(2, ledger_publish);
+    ck_assert_int_eq(ledger_snapshot_end(owner, false, error), 0);
+    ck_assert(ledger_snapshot_due(owner));
+    ck_assert_int_eq(ledger_snapshot_begin(owner, emit_two, NULL, error), OK);
+    ck_assert(!ledger_upstream_kept(owner, &epoch, &pos));
+    say(5, ledger_publish);
+    ck_assert(!ledger_snapshot_due(owner));
+    ck_assert_int_eq(ledger_snapshot_begin(owner, emit_two, NULL, error), E_STATE);
+    int ended = 0;
+    for (int i = 0; i < 5000 && ended == 0; i++, (void)usleep(1000))
+        ended = ledger_snapshot_end(owner, false, error);
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(access("journal/exec/00000000000000000006.snap", F_OK), 0);
+    ck_assert(ledger_upstream_kept(owner, &epoch, &pos));
+    ck_assert_uint_eq(pos, 8);
+    ck_assert(ledger_snapshot_due(owner));
+}
+END_TEST
+
+START_TEST(an_owner_that_ends_with_a_snapshot_under_way_starts_from_a_whole_one)
+{
+    char error[LEDGER_ERROR_MAX];
+    snapshots = true;
+    ledger_close(&owner);
+    open_owner();
+    say(2, ledger_publish);
+    take_snapshot();
+    say(2, ledger_publish);
+    ck_assert_int_eq(ledger_snapshot_begin(owner, emit_two, NULL, error), OK);
+    if (_i > 0)
+        (void)usleep((useconds_t)(_i * 500));
+    ledger_close(&owner);
+    open_owner();
+    ck_assert(restored_from == 4 || restored_from == 6);
+    ck_assert_uint_eq(recovered, 6);
+}
+END_TEST
+
+START_TEST(a_snapshot_that_cannot_be_written_does_not_count_and_says_why)
+{
+    char error[LEDGER_ERROR_MAX];
+    uint64_t epoch, pos;
+    snapshots = true;
+    ledger_close(&owner);
+    open_owner();
+    ck_assert_int_eq(mkdir("journal/exec/snapshot.part", 0700), 0);
+    for (int i = 0; i < 2; i++) {
+        say(2, ledger_publish);
+        ck_assert_int_eq(ledger_snapshot_begin(owner, emit_two, NULL, error), OK);
+        ck_assert_int_eq(ledger_snapshot_end(owner, true, error), E_IO);
+        ck_assert_ptr_nonnull(strstr(error, "journal/exec"));
+        ck_assert(!ledger_snapshot_stale(owner));
+    }
+    ck_assert(!ledger_upstream_kept(owner, &epoch, &pos));
+    ck_assert_int_eq(rmdir("journal/exec/snapshot.part"), 0);
+    say(1, ledger_publish);
+    take_snapshot();
+}
+END_TEST
+
 START_TEST(a_snapshot_above_the_journals_head_is_of_a_lost_tail_and_goes)
 {
     char error[LEDGER_ERROR_MAX];
@@ -475,6 +546,9 @@ int main(void)
     tcase_add_test(promises, what_was_stored_of_a_former_life_counts_to_its_end_only);
     tcase_add_test(promises, a_second_owner_is_refused);
     tcase_add_test(promises, a_start_takes_the_snapshot_and_what_comes_behind_it);
+    tcase_add_test(promises, a_snapshot_counts_once_it_is_on_the_disk_and_meanwhile_no_other_begins);
+    tcase_add_loop_test(promises, an_owner_that_ends_with_a_snapshot_under_way_starts_from_a_whole_one, 0, 5);
+    tcase_add_test(promises, a_snapshot_that_cannot_be_written_does_not_count_and_says_why);
     tcase_add_test(promises, a_snapshot_above_the_journals_head_is_of_a_lost_tail_and_goes);
     tcase_add_test(promises, a_journal_that_begins_later_than_any_snapshot_reaches_is_not_begun_from);
     tcase_add_loop_test(

@@ -64,12 +64,18 @@ static void emit(snapshot_emit_fn *add, void *ctx, enum message_type type, uint6
 /* The state at a place: `n` messages beside the first. */
 static int take(uint64_t epoch, uint64_t pos, uint32_t n)
 {
-    struct snapshot_writer *w;
-    ck_assert_int_eq(snapshot_begin(dir, &w, words), OK);
-    emit(snapshot_add, w, MSG_SNAPSHOT, epoch, pos);
-    for (uint32_t i = 1; i <= n; i++)
-        emit(snapshot_add, w, MSG_GAP, epoch, i);
-    return snapshot_end(&w, words);
+    struct snapshot_writer *w = snapshot_writer_new();
+    ck_assert_ptr_nonnull(w);
+    for (int again = 0; again < 2; again++) { /* its buffer is used again */
+        snapshot_begin(w);
+        emit(snapshot_add, w, MSG_SNAPSHOT, epoch, pos);
+        for (uint32_t i = 1; i <= n; i++)
+            emit(snapshot_add, w, MSG_GAP, epoch, i);
+        ck_assert_int_eq(snapshot_end(w, words), OK);
+    }
+    const int status = snapshot_write(w, dir, words);
+    snapshot_writer_destroy(&w);
+    return status;
 }
 
 static void restore(void *ctx, const struct message *m)
@@ -228,27 +234,56 @@ START_TEST(one_that_goes_on_behind_its_end_or_bears_anothers_name_is_none)
 }
 END_TEST
 
-START_TEST(one_that_is_not_ended_or_does_not_begin_with_its_place_leaves_no_file)
+START_TEST(one_without_messages_or_that_does_not_begin_with_its_place_is_refused)
 {
-    struct snapshot_writer *w;
-    uint64_t pos;
-    ck_assert_int_eq(snapshot_begin(dir, &w, words), OK);
-    ck_assert_int_eq(snapshot_end(&w, words), E_STATE);
-    ck_assert_int_eq(snapshot_begin(dir, &w, words), OK);
+    struct snapshot_writer *w = snapshot_writer_new();
+    snapshot_begin(w);
+    ck_assert_int_eq(snapshot_end(w, words), E_STATE);
+    snapshot_begin(w);
     emit(snapshot_add, w, MSG_GAP, 2, 1);
-    ck_assert_int_eq(snapshot_end(&w, words), E_STATE);
+    ck_assert_int_eq(snapshot_end(w, words), E_STATE);
     ck_assert_ptr_nonnull(strstr(words, "snapshot"));
-    ck_assert_int_eq(files(), 0);
-    ck_assert_int_eq(load(UINT64_MAX, &pos), E_ABSENT);
+    snapshot_begin(w);
+    emit(snapshot_add, w, MSG_SNAPSHOT, 2, 1);
+    ck_assert_int_eq(snapshot_end(w, words), OK);
+    snapshot_writer_destroy(&w);
+}
+END_TEST
+
+START_TEST(more_than_the_buffer_begins_with_is_written_whole)
+{
+    uint64_t messages;
+    ck_assert_int_eq(take(2, 40, 30000), OK);
+    ck_assert_int_eq(snapshot_read(dir, 40, NULL, NULL, &messages, words), OK);
+    ck_assert_uint_eq(messages, 30002);
+}
+END_TEST
+
+START_TEST(one_that_a_death_left_unfinished_is_none_and_in_nobodys_way)
+{
+    uint64_t pos;
+    char path[96];
+    ck_assert_int_eq(take(2, 40, 5), OK);
+    (void)snprintf(path, sizeof path, "%s/snapshot.part", dir);
+    FILE *f = fopen(path, "w");
+    (void)fputs("half of one, and longer than the next, for all of its bytes must go", f);
+    for (int i = 0; i < 4000; i++)
+        (void)fputc(i, f);
+    (void)fclose(f);
+    ck_assert_int_eq(load(100, &pos), OK);
+    ck_assert_uint_eq(pos, 40);
+    ck_assert_int_eq(take(2, 50, 1), OK);
+    ck_assert_int_eq(load(100, &pos), OK);
+    ck_assert_uint_eq(pos, 50);
+    ck_assert_int_eq(files(), 2);
 }
 END_TEST
 
 START_TEST(a_directory_that_is_not_there_is_said_with_its_name)
 {
-    struct snapshot_writer *w;
     uint64_t pos;
     (void)rmdir(dir);
-    ck_assert_int_eq(snapshot_begin(dir, &w, words), E_IO);
+    ck_assert_int_eq(take(2, 10, 1), E_IO);
     ck_assert_ptr_nonnull(strstr(words, dir));
     ck_assert_int_eq(load(1, &pos), E_IO);
     ck_assert_int_eq(mkdir(dir, 0700), 0);
@@ -267,7 +302,9 @@ int main(void)
     tcase_add_test(all, one_above_the_head_is_not_used_and_goes);
     tcase_add_test(all, a_flipped_bit_or_a_cut_anywhere_makes_it_none_and_the_one_before_counts);
     tcase_add_test(all, one_that_goes_on_behind_its_end_or_bears_anothers_name_is_none);
-    tcase_add_test(all, one_that_is_not_ended_or_does_not_begin_with_its_place_leaves_no_file);
+    tcase_add_test(all, one_without_messages_or_that_does_not_begin_with_its_place_is_refused);
+    tcase_add_test(all, more_than_the_buffer_begins_with_is_written_whole);
+    tcase_add_test(all, one_that_a_death_left_unfinished_is_none_and_in_nobodys_way);
     tcase_add_test(all, a_directory_that_is_not_there_is_said_with_its_name);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
