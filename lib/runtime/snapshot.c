@@ -298,7 +298,11 @@ static int examine(struct reading *r, int dir_fd, uint64_t pos, struct message *
         }
         if (n == 0)
             message_copy(first, &r->m);
-        ended = r->m.env.type == MSG_SNAPSHOT_END && r->m.snapshot_end.messages == n;
+        ended = r->m.env.type == MSG_SNAPSHOT_END;
+        if (ended && r->m.snapshot_end.messages != n) {
+            r->cursor.why = "its end is of another number of messages";
+            return E_CORRUPT;
+        }
         n++;
     }
     if (got == 0 && !ended) {

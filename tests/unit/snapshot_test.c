@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/runtime/journal_record.h"
+
 static char dir[40], words[SNAPSHOT_ERROR_MAX];
 static uint64_t given[64];
 static uint32_t n_given;
@@ -234,6 +236,30 @@ START_TEST(one_that_goes_on_behind_its_end_or_bears_anothers_name_is_none)
 }
 END_TEST
 
+START_TEST(one_with_an_end_of_another_number_is_none_though_a_right_end_follows)
+{
+    static unsigned char payload[4096], bytes[8192];
+    char path[96];
+    struct message m;
+    ck_assert_int_eq(take(2, 10, 1), OK);
+    size_t len = 0;
+    for (uint64_t n = 0; n < 4; n++) {
+        message_init(&m, n == 0 ? MSG_SNAPSHOT : n == 1 ? MSG_GAP : MSG_SNAPSHOT_END);
+        m.env.epoch = 2;
+        m.env.pos = 20;
+        strcpy(m.env.stream, "risk");
+        if (n > 1)
+            m.snapshot_end.messages = n == 2 ? 9 : n;
+        const size_t one = codec_encode(&m, payload, sizeof payload);
+        record_encode(bytes + len, 2, n + 1, 0, payload, one);
+        len += record_bytes(one);
+    }
+    path_of(20, path);
+    write_all(path, bytes, len);
+    expect_passed_over();
+}
+END_TEST
+
 START_TEST(one_without_messages_or_that_does_not_begin_with_its_place_is_refused)
 {
     struct snapshot_writer *w = snapshot_writer_new();
@@ -302,6 +328,7 @@ int main(void)
     tcase_add_test(all, one_above_the_head_is_not_used_and_goes);
     tcase_add_test(all, a_flipped_bit_or_a_cut_anywhere_makes_it_none_and_the_one_before_counts);
     tcase_add_test(all, one_that_goes_on_behind_its_end_or_bears_anothers_name_is_none);
+    tcase_add_test(all, one_with_an_end_of_another_number_is_none_though_a_right_end_follows);
     tcase_add_test(all, one_without_messages_or_that_does_not_begin_with_its_place_is_refused);
     tcase_add_test(all, more_than_the_buffer_begins_with_is_written_whole);
     tcase_add_test(all, one_that_a_death_left_unfinished_is_none_and_in_nobodys_way);
