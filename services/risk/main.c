@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "lib/runtime/journal.h"
 #include "lib/runtime/service.h"
 #include "services/risk/risk.h"
 
@@ -55,16 +56,33 @@ static void begin_epoch(struct service *s, uint64_t epoch, struct now now)
     risk_begin_epoch(((struct gate *)s)->core, epoch, now, &s->outbox);
 }
 
+static bool is_whole(const char *journal)
+{
+    char words[JOURNAL_ERROR_MAX];
+    struct journal_reader *reader;
+    struct journal_record first;
+    bool whole = journal_reader_open(journal, 0, &reader, words) == OK &&
+                 journal_reader_next(reader, &first) == 1 && first.pos == 1;
+    journal_reader_close(&reader);
+    return whole;
+}
+
 /* Snapshots that include what exec has lost are none. What is left, or the ledgers from their beginning, is what the
- * next start begins with. */
+ * next start begins with. Where there is neither they stay: only an exec ledger as it was makes them true again. */
 static _Noreturn void start_over(struct gate *gate)
 {
     struct snapshot_place places[SNAPSHOTS_KEPT];
     uint64_t void_pos = 0;
     service_flush(&gate->s);
-    for (int n = snapshot_places("journal/risk", places); n > 0; n--)
+    const int kept = snapshot_places("journal/risk", places);
+    for (int n = kept; n > 0; n--)
         if (places[n - 1].upstream_pos > gate->holds_pos && (void_pos == 0 || places[n - 1].pos < void_pos))
             void_pos = places[n - 1].pos;
+    if (void_pos != 0 && places[kept - 1].pos == void_pos && !is_whole("journal/risk"))
+        service_fail(
+            &gate->s,
+            "exec's ledger ends before what all our snapshots include, and our journal no longer begins "
+            "at its beginning: put exec's journal back as it was");
     if (void_pos != 0 && snapshot_remove_above("journal/risk", void_pos - 1) < 0)
         service_fail(&gate->s, "a snapshot that includes what exec lost cannot be removed");
     service_fail(&gate->s,
