@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/metric.h"
 #include "services/exec/exec_internal.h"
 #include "venues/paper/paper.h"
 
@@ -198,46 +199,37 @@ enum control_code exec_on_control(struct exec *self, enum control_verb verb, con
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static void add_metric(struct reply *reply, const char *name, uint64_t value)
-{
-    if (reply->n_metrics == sizeof reply->metrics / sizeof *reply->metrics)
-        return;
-    struct metric *metric = &reply->metrics[reply->n_metrics++];
-    text_set(metric->name, sizeof metric->name, name);
-    metric->value = (int64_t)value;
-}
-
 void exec_status(const struct exec *self, struct reply *reply)
 {
     struct dec cash;
-    add_metric(reply, "orders", self->n_orders);
-    add_metric(reply, "orders_open", self->n_orders_open);
-    add_metric(reply, "fills", self->n_fills);
-    add_metric(reply, "baskets", self->n_baskets);
-    add_metric(reply, "baskets_open", self->open.n);
-    add_metric(reply, "parked", self->n_parked);
-    add_metric(reply, "expired", self->n_expired);
+    status_metric(reply, "orders", (int64_t)self->n_orders);
+    status_metric(reply, "orders_open", (int64_t)self->n_orders_open);
+    status_metric(reply, "fills", (int64_t)self->n_fills);
+    status_metric(reply, "baskets", (int64_t)self->n_baskets);
+    status_metric(reply, "baskets_open", (int64_t)self->open.n);
+    status_metric(reply, "parked", (int64_t)self->n_parked);
+    status_metric(reply, "expired", (int64_t)self->n_expired);
     if (money_dec(self->net_cash, -6, ROUND_HALF_EVEN, &cash) == OK &&
         dec_rescale(cash, -6, ROUND_HALF_EVEN, &cash) == OK)
-        add_metric(reply, "net_cash_micro", (uint64_t)cash.m);
-    add_metric(reply, "risk_epoch", self->upstream.epoch);
-    add_metric(reply, "risk_pos", self->upstream.pos);
-    add_metric(reply, "draining", self->draining);
-    add_metric(reply, "late_fills", self->late_fills);
-    add_metric(reply, "overfills", self->overfills);
-    add_metric(reply, "repeated_trades", self->repeated_trades);
-    add_metric(reply, "unknown_reports", self->unknown_reports);
-    add_metric(reply, "malformed_reports", self->malformed_reports);
-    add_metric(reply, "ignored_events", self->ignored_events);
-    add_metric(reply, "fills_without_fx", self->no_fx);
-    add_metric(reply, "fills_unbooked", self->unbooked);
-    add_metric(reply, "decisions_fenced", self->fenced);
-    add_metric(reply, "decisions_skipped", self->skipped);
-    add_metric(reply, "baskets_forgotten", self->forgotten);
-    add_metric(reply, "orders_adopted", self->adopted);
-    add_metric(reply, "orders_reopened", self->reopened);
-    add_metric(reply, "orders_not_ours", self->strangers);
-    add_metric(reply, "risk_gaps", self->gaps);
+        status_metric(reply, "net_cash_micro", cash.m);
+    status_metric(reply, "risk_epoch", (int64_t)self->upstream.epoch);
+    status_metric(reply, "risk_pos", (int64_t)self->upstream.pos);
+    status_metric(reply, "draining", (int64_t)self->draining);
+    status_metric(reply, "late_fills", (int64_t)self->late_fills);
+    status_metric(reply, "overfills", (int64_t)self->overfills);
+    status_metric(reply, "repeated_trades", (int64_t)self->repeated_trades);
+    status_metric(reply, "unknown_reports", (int64_t)self->unknown_reports);
+    status_metric(reply, "malformed_reports", (int64_t)self->malformed_reports);
+    status_metric(reply, "ignored_events", (int64_t)self->ignored_events);
+    status_metric(reply, "fills_without_fx", (int64_t)self->no_fx);
+    status_metric(reply, "fills_unbooked", (int64_t)self->unbooked);
+    status_metric(reply, "decisions_fenced", (int64_t)self->fenced);
+    status_metric(reply, "decisions_skipped", (int64_t)self->skipped);
+    status_metric(reply, "baskets_forgotten", (int64_t)self->forgotten);
+    status_metric(reply, "orders_adopted", (int64_t)self->adopted);
+    status_metric(reply, "orders_reopened", (int64_t)self->reopened);
+    status_metric(reply, "orders_not_ours", (int64_t)self->strangers);
+    status_metric(reply, "risk_gaps", (int64_t)self->gaps);
 }
 
 void exec_upstream(const struct exec *self, uint64_t *epoch, uint64_t *pos)
