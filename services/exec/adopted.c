@@ -79,7 +79,7 @@ int exec_on_listed(struct exec *self, const struct order_report *r, struct now n
     } else if (b && leg < b->told.n_legs && remembered_has_room(self, 1)) {
         text_set(order.route, sizeof order.route, b->told.route);
         ask_for(self, &order, &b->trace, now, out);
-    } else if (!b && place_behind(decision, self->last_forgotten)) {
+    } else if (!b && place_after(decision, self->last_forgotten)) {
         if (self->n_found == FOUND_MAX)
             return E_FULL;
         self->found[self->n_found++] = order;
@@ -205,7 +205,7 @@ static bool oldest_passed(const struct exec *self, struct place *out)
     bool any = false;
     for (uint32_t i = 0; i < self->n_found; i++) {
         struct place at = place_of(&self->found[i]);
-        if (place_behind(at, self->upstream) || (any && !place_behind(*out, at)))
+        if (place_after(at, self->upstream) || (any && !place_after(*out, at)))
             continue;
         *out = at;
         any = true;

@@ -28,11 +28,11 @@ static void apply_basket(struct exec *self, const struct message *m)
 {
     const struct basket *told = &m->basket;
     struct place decision = {told->risk_epoch, told->risk_pos};
-    if (place_behind(decision, self->mark))
+    if (place_after(decision, self->mark))
         self->mark = decision;
-    if (place_behind(decision, self->recorded))
+    if (place_after(decision, self->recorded))
         self->recorded = decision;
-    if (place_behind(decision, self->upstream))
+    if (place_after(decision, self->upstream))
         self->upstream = decision;
     self->n_baskets += told->state == BASKET_OPEN;
     self->n_parked += told->state == BASKET_PARKED;
@@ -210,9 +210,9 @@ static void apply_adjust(struct exec *self, const struct adjust *adjust)
 static void apply_upstream(struct exec *self, const struct upstream *told)
 {
     struct place at = {told->risk_epoch, told->risk_pos};
-    if (place_behind(at, self->recorded))
+    if (place_after(at, self->recorded))
         self->recorded = at;
-    if (place_behind(at, self->upstream))
+    if (place_after(at, self->upstream))
         self->upstream = at;
 }
 

@@ -93,7 +93,7 @@ struct place {
     uint64_t epoch, pos;
 };
 
-static inline bool place_behind(struct place a, struct place b)
+static inline bool place_after(struct place a, struct place b)
 {
     return a.epoch != b.epoch ? a.epoch > b.epoch : a.pos > b.pos;
 }

@@ -96,7 +96,7 @@ static void forget(struct exec *self, struct hand_basket *b)
     while (*link != b)
         link = &(*link)->same_hash;
     *link = b->same_hash;
-    if (place_behind(place_of(b), self->last_forgotten))
+    if (place_after(place_of(b), self->last_forgotten))
         self->last_forgotten = place_of(b);
     pool_give(self->baskets, b);
     self->forgotten++;

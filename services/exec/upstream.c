@@ -11,7 +11,7 @@ static const int64_t EVERY_NS = NS_PER_SEC; /* local time */
 
 void record_upstream(struct exec *self, struct place at, struct now now, struct outbox *out)
 {
-    if (!place_behind(at, self->recorded))
+    if (!place_after(at, self->recorded))
         return;
     struct message *m = outbox_record(out, &self->head, MSG_UPSTREAM, now);
     m->upstream.risk_epoch = at.epoch;
@@ -24,7 +24,7 @@ void record_upstream(struct exec *self, struct place at, struct now now, struct 
 void upstream_watch(struct exec *self, struct now now, struct outbox *out)
 {
     struct place at = self->upstream;
-    if (!place_behind(at, self->recorded))
+    if (!place_after(at, self->recorded))
         return;
     if (at.pos - self->recorded.pos >= POSITIONS_BEHIND || now.mono_ns - self->recorded_mono_ns >= EVERY_NS)
         record_upstream(self, at, now, out);
@@ -61,10 +61,10 @@ void exec_on_risk(struct exec *self, const struct message *m, struct now now, st
     }
     if (accepted && at.epoch < self->recorded.epoch)
         self->fenced++;
-    else if (accepted && !place_behind(at, self->mark))
+    else if (accepted && !place_after(at, self->mark))
         self->skipped++;
     else if (accepted && !(self->n_found > 0 && adopted_take(self, m, now, out)))
         decision_take(self, m, now, out);
-    if (place_behind(at, self->upstream))
+    if (place_after(at, self->upstream))
         self->upstream = at;
 }
