@@ -16,6 +16,23 @@ static void clean(void)
     rmdir(dir);
 }
 
+/* Who sets out to a record step by step finds it, wherever it is. */
+static void approach(uint64_t pos)
+{
+    struct journal_reader *reader;
+    struct journal_record record;
+    char error[JOURNAL_ERROR_MAX];
+    int there = 0;
+    if (journal_reader_open(dir, pos, &reader, error) != OK)
+        abort();
+    for (uint64_t steps = 0; there == 0; steps++)
+        if ((there = journal_reader_approach(reader, 1)) < 0 || steps > pos)
+            abort();
+    if (journal_reader_next(reader, &record) != 1 || record.pos != pos)
+        abort();
+    journal_reader_close(&reader);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -44,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     while ((got = journal_reader_next(reader, &record)) == 1)
         last = record.pos;
     journal_reader_close(&reader);
+    if (last > 0)
+        approach(last);
     const int status = journal_open(dir, &options, &journal, error);
     if (status != (got == 0 ? OK : got) || (status == OK && journal_head_pos(journal) != last))
         abort();
