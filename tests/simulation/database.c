@@ -16,6 +16,7 @@ static int n_handles;
 
 static int64_t away_until_ns;
 static bool answer_lost, refusing;
+static struct envelope refused; /* the last one */
 
 int __real_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
 int __wrap_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
@@ -71,6 +72,8 @@ int __real_store_open(const char *sink, const char *target, struct store **out, 
 int __wrap_store_open(const char *sink, const char *target, struct store **out, char error[STORE_ERROR_MAX]);
 int __real_store_add(struct store *self, const char *run, const struct message *m);
 int __wrap_store_add(struct store *self, const char *run, const struct message *m);
+int __real_store_add_apart(struct store *self, const char *run, const struct message *m);
+int __wrap_store_add_apart(struct store *self, const char *run, const struct message *m);
 int __real_store_commit(struct store *self, const char *run, const struct store_position *positions,
                         uint32_t n);
 int __wrap_store_commit(struct store *self, const char *run, const struct store_position *positions,
@@ -96,11 +99,24 @@ int __wrap_store_add(struct store *self, const char *run, const struct message *
     if (is_away() || refusing) {
         TRACE("the store %s", is_away() ? "is away" : "refuses a row");
         const int status = is_away() ? E_IO : E_REFUSED;
+        if (status == E_REFUSED)
+            refused = m->env;
         refusing = false;
         store_rollback(self);
         return status;
     }
     return __real_store_add(self, run, m);
+}
+
+/* It refuses the same one again: not a fill, whose rows the books are compared by. */
+int __wrap_store_add_apart(struct store *self, const char *run, const struct message *m)
+{
+    if (!world.quiet && m->env.type != MSG_FILL && m->env.pos == refused.pos &&
+        m->env.epoch == refused.epoch && m->env.type == refused.type) {
+        TRACE("the store refuses a row again");
+        return E_REFUSED;
+    }
+    return __real_store_add_apart(self, run, m);
 }
 
 int __wrap_store_commit(struct store *self, const char *run, const struct store_position *positions,

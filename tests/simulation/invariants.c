@@ -18,8 +18,9 @@ struct owned {
     uint64_t incarnation, route_epoch;
     struct place_at {
         uint64_t epoch, pos;
-    } last;               /* decision, fill or assignment */
-    struct place_at open; /* accepted, and no route record has followed */
+    } last;                   /* decision, fill or assignment */
+    struct place_at open;     /* accepted, and no route record has followed */
+    struct place_at accepted; /* the last one */
 };
 
 static struct owned routes[ROUTES_MAX];
@@ -31,6 +32,7 @@ static struct limits limits; /* in force; all zero before the first */
 static struct accepted {
     uint64_t epoch, pos;
     struct decision decision;
+    bool never_sent; /* by risk's word */
 } * accepted;
 static uint32_t n_accepted, accepted_capacity;
 
@@ -121,6 +123,19 @@ static void freshen(struct intent *in, int64_t by_ns)
     }
 }
 
+static bool is_owner(const struct intent *in)
+{
+    const struct owned *r = route_of(in->route);
+    return r->incarnation == in->incarnation && r->route_epoch == in->route_epoch;
+}
+
+/* It sends nothing more, and may have left anything on its way. */
+static bool is_of_dead_owner(const struct intent *in)
+{
+    const struct process *sender = process_named(in->worker);
+    return is_owner(in) && sender && !sender->up;
+}
+
 void stray_intent(void)
 {
     unsigned char bytes[MESSAGE_BYTES_MAX];
@@ -129,15 +144,23 @@ void stray_intent(void)
     if (recent == 0)
         return;
     const struct intended *chosen = &intended[n_intended - 1 - draw(recent)];
+    for (uint32_t i = 1; i <= recent && chance(900); i++)
+        if (is_of_dead_owner(&intended[n_intended - i].message->intent))
+            chosen = &intended[n_intended - i];
     message_copy(&m, chosen->message);
     const struct owned *r = route_of(m.intent.route);
-    const bool owner = r->incarnation == m.intent.incarnation && r->route_epoch == m.intent.route_epoch;
+    const bool owner = is_owner(&m.intent);
+    struct process *sender = process_named(m.intent.worker);
+    if (owner && sender && sender->up && chance(250))
+        process_kill(sender);
+    const bool dead = is_of_dead_owner(&m.intent);
     /* An owner's intent that is not decided yet may still be taken: it only comes twice. */
-    if ((!owner || chosen->decided) && chance(700))
+    if (dead || ((!owner || chosen->decided) && chance(700)))
         freshen(&m.intent, world.mono_ns - chosen->mono_ns);
-    if (!owner && chance(500)) {
+    if (dead || (!owner && chance(500))) {
         m.intent.id += 1000 + draw(1000);
-        m.intent.route_epoch = chance(500) ? r->route_epoch : m.intent.route_epoch;
+        if (!owner)
+            m.intent.route_epoch = chance(500) ? r->route_epoch : m.intent.route_epoch;
         if (intent_of(m.intent.incarnation, m.intent.id))
             return;
         invariants_intent(&m);
@@ -205,7 +228,8 @@ static void check_state(const struct message *m, const struct owned *r)
 static void check_limits(const struct message *m)
 {
     const struct decision *d = &m->decision;
-    for (uint32_t i = 0; limits.limits_version && i < d->n_legs; i++) {
+    const bool limited = limits.limits_version && d->kind != INTENT_EXIT; /* no limit stops a reduction */
+    for (uint32_t i = 0; limited && i < d->n_legs; i++) {
         money notional;
         const struct intent_leg *leg = &d->legs[i];
         if (money_product((struct dec){leg->price, leg->price_exp}, (struct dec){leg->qty, leg->qty_exp},
@@ -216,12 +240,34 @@ static void check_limits(const struct message *m)
     }
 }
 
+/* By exec's word, or because it is never sent by risk's. */
+static bool has_ended(struct place_at decision)
+{
+    const struct ledger_watch *l = &ledgers[STREAM_EXEC];
+    for (uint32_t i = n_accepted; i > 0; i--) {
+        const struct accepted *a = &accepted[i - 1];
+        if (a->epoch == decision.epoch && a->pos == decision.pos && a->never_sent)
+            return true;
+    }
+    for (uint64_t i = l->n; i > 0; i--) {
+        const struct message *m = l->records[i - 1].message;
+        if (m->env.type == MSG_BASKET && m->basket.risk_epoch == decision.epoch &&
+            m->basket.risk_pos == decision.pos)
+            return m->basket.terminal;
+    }
+    return false;
+}
+
 /* By risk's own word nothing is open on a route once a route record has followed its decision. */
 static void check_idle(const struct message *m, const struct owned *r)
 {
     if (r->open.epoch)
         violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s, on which %" PRIu64 "/%" PRIu64 " is open",
                  m->env.epoch, m->env.pos, r->name, r->open.epoch, r->open.pos);
+    if (r->accepted.epoch && !has_ended(r->accepted))
+        violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s; exec has not told the end of %" PRIu64
+                 "/%" PRIu64,
+                 m->env.epoch, m->env.pos, r->name, r->accepted.epoch, r->accepted.pos);
 }
 
 static void note_accepted(const struct message *m)
@@ -230,7 +276,15 @@ static void note_accepted(const struct message *m)
         if (accepted[i].epoch == m->env.epoch && accepted[i].pos == m->env.pos)
             return;
     grow((void **)&accepted, &accepted_capacity, n_accepted, sizeof *accepted);
-    accepted[n_accepted++] = (struct accepted){m->env.epoch, m->env.pos, m->decision};
+    accepted[n_accepted++] =
+        (struct accepted){.epoch = m->env.epoch, .pos = m->env.pos, .decision = m->decision};
+}
+
+static void note_never_sent(struct place_at decision)
+{
+    for (uint32_t i = n_accepted; i > 0; i--)
+        if (accepted[i - 1].epoch == decision.epoch && accepted[i - 1].pos == decision.pos)
+            accepted[i - 1].never_sent = true;
 }
 
 static void on_decision(const struct message *m)
@@ -248,7 +302,7 @@ static void on_decision(const struct message *m)
     check_state(m, r);
     check_limits(m);
     check_idle(m, r);
-    r->open = (struct place_at){m->env.epoch, m->env.pos};
+    r->open = r->accepted = (struct place_at){m->env.epoch, m->env.pos};
     r->last = (struct place_at){m->env.epoch, m->env.pos};
     note_accepted(m);
 }
@@ -268,6 +322,8 @@ static void on_risk(const struct message *m)
               m->route.legs[0].qty.m, m->route.legs[0].qty.exp, m->route.legs[1].qty.m,
               m->route.legs[1].qty.exp, m->route.exec_epoch, m->route.exec_pos);
         route_of(m->route.route)->last = (struct place_at){m->env.epoch, m->env.pos};
+        if (m->route.reason == REASON_NEVER_SENT)
+            note_never_sent(route_of(m->route.route)->open);
         route_of(m->route.route)->open = (struct place_at){0, 0};
         return;
     case MSG_LIMITS:
@@ -326,6 +382,8 @@ void invariants_reset(int stream)
         gate_state = RISK_NORMAL;
         for (uint32_t i = 0; i < n_intended; i++)
             intended[i].decided = false;
+        for (uint32_t i = 0; i < n_accepted; i++)
+            accepted[i].never_sent = false;
     } else {
         table_destroy(&traded);
         traded = table_new(IDS_MAX, 60);
@@ -368,6 +426,9 @@ void invariants_submitted(const struct order *order)
     if (!a)
         violated("order %s reaches the venue; risk has accepted nothing at %" PRIu64 "/%" PRIu64,
                  order->client_id, order->risk_epoch, order->risk_pos);
+    if (a->never_sent)
+        violated("order %s reaches the venue; risk has written that its decision was never sent",
+                 order->client_id);
     const struct decision *d = &a->decision;
     if (order->leg >= d->n_legs || order->attempt > ATTEMPTS_MOST)
         violated("order %s is for leg %u, attempt %u; the decision has %u legs", order->client_id, order->leg,

@@ -9,6 +9,8 @@
 
 struct world world;
 
+enum { STEPS_TO_SETTLE = 50 }; /* for each until faults end */
+
 /* ---- chance ---------------------------------------------------------------------------------------------------- */
 
 uint64_t draw(uint64_t n)
@@ -88,6 +90,7 @@ void knobs_draw(void)
     k->delay_ns = (10 + (int64_t)draw(200)) * NS_PER_US;
     k->wakeup_ns = (5 + (int64_t)draw(100)) * NS_PER_US;
     /* Each seed leaves some kinds out, so that none hides another. */
+    k->reports_fail = chance(300);
     for (int i = 0; i < FAULTS; i++)
         k->fault_weight[i] = chance(600) ? usual[i] * (1 + (int)draw(3)) : 0;
     if (power)
@@ -321,6 +324,9 @@ void scheduler_run(void)
     while (world.step < world.steps)
         step();
     heal();
-    while (!operator_is_done())
+    while (!operator_is_done()) {
         step();
+        if (world.step > STEPS_TO_SETTLE * (world.steps + 1000))
+            violated("it comes to no end");
+    }
 }

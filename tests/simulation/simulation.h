@@ -28,6 +28,7 @@ struct knobs {
     int gap_kill_permyriad;  /* at each gap between effects: the process dies */
     int gap_pause_permyriad; /* or is set aside for a while */
     bool replay_kill;          /* an owner may die within an answer to a replay */
+    bool reports_fail;       /* the venue's, to exec */
     int marks_divisor;       /* high-water marks are the real ones over this, at least 32 */
     uint64_t segment_bytes;
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
