@@ -1,4 +1,4 @@
-/* A gap between two effects: a place where a process may be killed in a test, and nothing must be lost by it.
+/* A gap between two effects, or between two steps of one: a place where a process may be killed in a test, and nothing must be lost by it.
  *
  * With SLUICE_KILL_AT=K in the environment the process kills itself (SIGKILL) at its K-th gap; with
  * SLUICE_COUNT_GAPS=FILE it writes there, when it ends by itself, how many it passed. Otherwise a gap costs one

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/runtime/disk.h"
+#include "lib/runtime/failpoint.h"
 
 int journal_fail(struct journal *self, int status, const char *format, ...)
 {
@@ -148,8 +149,10 @@ static int roll(struct journal *self)
     int status = OK;
     if (self->fd >= 0 && self->options.sync_every_ns >= 0 && sync_file(self) != OK)
         status = sync_words(self);
+    failpoint();
     if (status == OK)
         status = new_segment(self);
+    failpoint();
     pthread_mutex_unlock(&self->file_lock);
     return status;
 }

@@ -56,7 +56,7 @@ void answers_stored(struct answers *a, const struct stored *stored, const struct
         struct stored_place *had = &a->stored[i];
         const bool on = stored->epoch > had->epoch || (stored->epoch == had->epoch && pos > had->pos);
         if (strcmp(a->needed[i], stored->reader) == 0 && on)
-            *had = (struct stored_place){stored->epoch, pos};
+            had->epoch = stored->epoch, had->pos = pos;
     }
     if (strcmp(stored->reader, "recorder") == 0 && pos > a->recorder_pos)
         a->recorder_pos = pos;

@@ -396,8 +396,10 @@ void ledger_retain(struct ledger *self, struct now now)
 void ledger_needed_by(struct ledger *self, const char *reader)
 {
     struct answers *a = &self->answers;
-    if (a->n_needed < ANSWERS_NEEDED)
-        (void)text_set(a->needed[a->n_needed++], sizeof a->needed[0], reader);
+    if (a->n_needed == ANSWERS_NEEDED)
+        return;
+    a->stored[a->n_needed].may_lack = strcmp(reader, "recorder") == 0;
+    (void)text_set(a->needed[a->n_needed++], sizeof a->needed[0], reader);
 }
 
 uint64_t ledger_stored_pos(const struct ledger *self)

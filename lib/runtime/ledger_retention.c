@@ -1,10 +1,16 @@
 #include "lib/runtime/ledger_retention.h"
 
 /* A reader that speaks of an older life than the segment's last record may have had another history there. */
-static bool stored(const struct retention *r, const struct journal_segment *s)
+static bool has(const struct stored_place *reader, const struct journal_segment *s)
+{
+    return reader->pos >= s->last_pos && reader->epoch >= s->last_epoch;
+}
+
+/* All readers have it; or all but those who may do without. */
+static bool stored(const struct retention *r, const struct journal_segment *s, bool by_all)
 {
     for (int i = 0; i < r->n_readers; i++)
-        if (r->readers[i].pos < s->last_pos || r->readers[i].epoch < s->last_epoch)
+        if (!has(&r->readers[i], s) && (by_all || !r->readers[i].may_lack))
             return false;
     return true;
 }
@@ -30,9 +36,9 @@ struct retention_verdict retention_look(const struct retention *r, const struct 
         const struct journal_segment *s = &segments[i];
         const bool old = r->keep_ns > 0 && s->changed_ns >= 0 && utc_ns - s->changed_ns > r->keep_ns;
         const bool kept = bytes <= r->keep_bytes && !old;
-        if (kept || (bytes <= r->hold_bytes && !stored(r, s)))
+        if (kept || !stored(r, s, bytes <= r->hold_bytes))
             break;
-        if (v.unstored_from == 0 && !stored(r, s))
+        if (v.unstored_from == 0 && !stored(r, s, true))
             v.unstored_from = first_unstored(r, s);
         v.free_pos = s->last_pos;
         bytes -= s->bytes;

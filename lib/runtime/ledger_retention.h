@@ -2,17 +2,20 @@
 #ifndef SLUICE_RUNTIME_LEDGER_RETENTION_H
 #define SLUICE_RUNTIME_LEDGER_RETENTION_H
 
+#include <stdbool.h>
+
 #include "lib/runtime/journal.h"
 
 /* What a reader has for good. */
 struct stored_place {
     uint64_t epoch, pos; /* 0, 0 = nothing told */
+    bool may_lack;       /* it goes on behind a gap, as the recorder does; who rebuilds itself from it cannot */
 };
 
 struct retention {
     uint64_t keep_bytes; /* above it segments go that nobody needs */
     int64_t keep_ns;     /* older ones too; 0 = age counts for nothing */
-    uint64_t hold_bytes; /* above it those that readers have not stored go too */
+    uint64_t hold_bytes; /* above it those too that only readers lack who may */
     uint64_t snapshot_pos; /* of the older kept snapshot: nothing above it ever goes. 0 = there are not two */
     const struct stored_place *readers;
     int n_readers;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/runtime/failpoint.h"
 #include "proto/json_form.h"
 #include "services/recorder/store_internal.h"
 
@@ -356,6 +357,7 @@ int store_commit(struct store *self, const char *run, const struct store_positio
         status = move_position(self, run, &positions[i]);
     if (status == OK)
         status = self->sink->flush(self->database);
+    failpoint();
     if (status == OK)
         status = self->sink->commit(self->database);
     if (status == OK)

@@ -20,7 +20,7 @@ static void setup(void)
                                                .last_epoch = 3,
                                                .bytes = 1000,
                                                .changed_ns = 0};
-    readers[0] = readers[1] = (struct stored_place){3, 1000};
+    readers[0] = readers[1] = (struct stored_place){.epoch = 3, .pos = 1000};
     rules = (struct retention){
         .keep_bytes = 3000, .hold_bytes = 100000, .snapshot_pos = 1000, .readers = readers, .n_readers = 2};
 }
@@ -89,6 +89,7 @@ END_TEST
 START_TEST(beyond_what_is_held_even_what_is_not_stored_goes_and_is_said)
 {
     rules.hold_bytes = 4000;
+    readers[1].may_lack = true;
     readers[1].pos = 130;
     struct retention_verdict v = look(0);
     ck_assert_uint_eq(v.free_pos, 200); /* 5500, 4500, 3500 */
@@ -99,6 +100,17 @@ START_TEST(beyond_what_is_held_even_what_is_not_stored_goes_and_is_said)
     ck_assert_uint_eq(v.unstored_from, 1);
     readers[1].pos = 1000;
     ck_assert_uint_eq(look(0).unstored_from, 0);
+}
+END_TEST
+
+START_TEST(what_a_service_rebuilds_itself_from_goes_never_before_it_has_it)
+{
+    rules.hold_bytes = 0;
+    readers[0].pos = 199;
+    readers[1] = (struct stored_place){.may_lack = true};
+    struct retention_verdict v = look(0);
+    ck_assert_uint_eq(v.free_pos, 100);
+    ck_assert_uint_eq(v.unstored_from, 1);
 }
 END_TEST
 
@@ -113,6 +125,7 @@ int main(void)
     tcase_add_test(all, what_a_reader_has_of_an_older_life_does_not_count_where_a_newer_one_stands);
     tcase_add_test(all, nothing_above_the_older_snapshot_goes_however_large_the_journal_is);
     tcase_add_test(all, beyond_what_is_held_even_what_is_not_stored_goes_and_is_said);
+    tcase_add_test(all, what_a_service_rebuilds_itself_from_goes_never_before_it_has_it);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
