@@ -11,7 +11,7 @@ struct run_options {
     struct config config;
     char dir[RUN_PATH_MAX]; /* absolute */
     bool resume;
-    bool settings; /* some were given, by file or flag */
+    bool settings;           /* some were given, by file or flag */
     uint64_t pinned_workers; /* bit N-1: --routes N=... was given */
     const char *live_only;   /* the first flag given that means something to a live run only; NULL = none */
 };

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int64_t kill_at; /* 0 = never */
+static int64_t kill_at;        /* 0 = never */
 static _Atomic int64_t passed; /* a thread that writes a snapshot passes gaps too */
 
 void failpoint_arm(void)

@@ -43,8 +43,9 @@ bool ledger_snapshot_stale(const struct ledger *self); /* any record was written
 /* Begins one: `fill` emits the core's messages, which takes the loop only the time to encode them; a thread then syncs the
  * journal up to there, so that a snapshot is never of what may yet be lost, and writes it. No effect may be under way. On
  * failure, with words, there is none, and the next becomes due as if there were. E_STATE: one is under way. */
-int ledger_snapshot_begin(struct ledger *self, void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx),
-                          void *ctx, char error[LEDGER_ERROR_MAX]);
+int ledger_snapshot_begin(struct ledger *self,
+                          void (*fill)(void *ctx, snapshot_emit_fn *emit, void *emit_ctx), void *ctx,
+                          char error[LEDGER_ERROR_MAX]);
 
 /* Whether the one that was begun has come to its end: 1 = it is on the disk, and counts from here on; 0 = not yet, or none
  * is under way; E_IO with words: there is none. With `wait` it is waited for. */

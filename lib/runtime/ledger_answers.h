@@ -17,7 +17,13 @@
 #include "lib/runtime/ledger_retention.h"
 #include "proto/message.h"
 
-enum { ANSWERS_MAX = 32, ANSWERS_SLICE = 256, ANSWERS_CREDIT = 4096, ANSWERS_IDENTITY = 256, ANSWERS_NEEDED = 4 };
+enum {
+    ANSWERS_MAX = 32,
+    ANSWERS_SLICE = 256,
+    ANSWERS_CREDIT = 4096,
+    ANSWERS_IDENTITY = 256,
+    ANSWERS_NEEDED = 4
+};
 
 #define ANSWERS_AGAIN_NS NS_PER_MS
 #define ANSWERS_STUCK_NS NS_PER_SEC
@@ -37,7 +43,8 @@ struct answers {
         bool snapshot;
         uint64_t next; /* record to be sent next; 0 = nothing was asked for */
         uint32_t sent, left;
-        int64_t stuck_mono_ns, again_mono_ns; /* since when nothing goes through, and the next try; 0 = it does */
+        int64_t stuck_mono_ns,
+            again_mono_ns; /* since when nothing goes through, and the next try; 0 = it does */
     } waiting[ANSWERS_MAX];
     int turn; /* whose turn comes next, at the earliest */
 
@@ -59,8 +66,9 @@ void answers_stored(struct answers *a, const struct stored *stored, const struct
 /* The epoch with which the owner must begin anew because a reader knows of more; 0 = it need not. */
 uint64_t answers_epoch_due(const struct answers *a, const struct ledger_figures *f);
 
-bool answers_waiting(const struct answers *a, int64_t mono_ns); /* one that is not stuck, or due to be tried */
-bool answers_stuck(const struct answers *a);                    /* one that is to be tried again */
+bool answers_waiting(const struct answers *a,
+                     int64_t mono_ns);       /* one that is not stuck, or due to be tried */
+bool answers_stuck(const struct answers *a); /* one that is to be tried again */
 
 /* A turn: what to send to whom. Of a snapshot: all of it. n may be 0: only the end is to be said. */
 struct turn {

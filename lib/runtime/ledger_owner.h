@@ -20,8 +20,8 @@ struct ledger {
     struct serving {
         struct journal_reader *reader;
         uint64_t next;
-        bool there;                   /* it has passed over all before `next` */
-        bool unsent;                  /* `record` is the one at `next`: read, but its reader's socket took no more */
+        bool there;  /* it has passed over all before `next` */
+        bool unsent; /* `record` is the one at `next`: read, but its reader's socket took no more */
         struct journal_record record; /* valid until `reader` is read or closed */
         uint64_t used;                /* the least is given up first */
     } serving[SERVING_MAX];

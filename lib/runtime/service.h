@@ -33,7 +33,8 @@ struct service {
     struct devices devices;
     /* Optional; each gets now with market time filled in. */
     void (*on_market)(struct service *s, int index, const struct message *m, struct now now);
-    void (*on_market_message)(struct service *s, const struct message *m, struct now now); /* any, also of no instrument */
+    void (*on_market_message)(struct service *s, const struct message *m,
+                              struct now now);          /* any, also of no instrument */
     void (*on_time)(struct service *s, struct now now); /* every wake-up, after all inputs */
     /* Not asked while blocked, but for VERB_STOP: an answer would promise what is not written. */
     enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);

@@ -29,7 +29,8 @@ void snapshot_writer_destroy(struct snapshot_writer **self);
 
 /* Begins a new one in memory. Between begin and end the state must not change. */
 void snapshot_begin(struct snapshot_writer *self);
-void snapshot_add(void *writer, const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
+void snapshot_add(void *writer,
+                  const struct message *m); /* a snapshot_emit_fn; errors are told by snapshot_end */
 
 /* Adds the end. With words: E_STATE (no messages, or the first is not MSG_SNAPSHOT with its place), E_RANGE, E_FULL. */
 int snapshot_end(struct snapshot_writer *self, char error[SNAPSHOT_ERROR_MAX]);

@@ -129,7 +129,7 @@ struct held_route {
     enum basket_policy stray_policy;
     struct place stray; /* decision of a basket that exec has open and that is not open here; 0, 0 = none */
     struct place hold;  /* nothing is accepted before exec has passed this decision; 0, 0 = none */
-    bool told_busy;        /* by the last record of the route */
+    bool told_busy;     /* by the last record of the route */
     bool mend;          /* legs include records of exec that never were: to be told anew from `read` */
     struct open_leg read[LEGS_MAX]; /* holdings by all of exec's records read, whatever legs tell */
 };
@@ -184,7 +184,7 @@ struct risk {
     struct place restored; /* exec's place in the snapshot that this life began with; 0, 0 = none */
     bool stopping, stopped;
 
-    enum risk_state state; /* 0 before the first start */
+    enum risk_state state;            /* 0 before the first start */
     struct place state_at, limits_at; /* their records */
     enum reason state_reason;
     struct limits limits;

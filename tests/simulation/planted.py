@@ -117,11 +117,18 @@ def plant(patch, tree, out, simulation, default_seeds, first):
         sys.stdout.flush()
 
 
+def a_patch(name):
+    path = pathlib.Path(name).resolve()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{name}: no such file; expected a patch")
+    return path
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("patches", nargs="*", type=lambda name: pathlib.Path(name).resolve())
+    parser.add_argument("patches", nargs="*", type=a_patch)
     options = parser.parse_args()
     work = pathlib.Path(os.environ.get("SLUICE_PLANTED_DIR", ROOT / "build" / "planted"))
     tree, out = work / "tree", work / "build"

@@ -252,7 +252,8 @@ static inline int count_of(enum message_type type)
     return n;
 }
 
-static inline void expect_basket(enum basket_state state, enum reason reason, bool terminal, const char *residual)
+static inline void expect_basket(enum basket_state state, enum reason reason, bool terminal,
+                                 const char *residual)
 {
     const struct basket *b = &last_of(MSG_BASKET)->basket;
     ck_assert_str_eq(basket_state_text(b->state), basket_state_text(state));

@@ -32,7 +32,8 @@ static struct store *open_store(void)
     return opened;
 }
 
-__attribute__((unused)) static int ignore_row(void *ctx, int columns, const char *const *names, const char *const *values)
+__attribute__((unused)) static int ignore_row(void *ctx, int columns, const char *const *names,
+                                              const char *const *values)
 {
     (void)ctx, (void)columns, (void)names, (void)values;
     return OK;
@@ -132,8 +133,8 @@ __attribute__((unused)) static const struct message *fill_at(uint64_t epoch, uin
     return m;
 }
 
-__attribute__((unused)) static struct store_position from_to(uint64_t from_epoch, uint64_t from_pos, uint64_t to_epoch,
-                                     uint64_t to_pos)
+__attribute__((unused)) static struct store_position from_to(uint64_t from_epoch, uint64_t from_pos,
+                                                             uint64_t to_epoch, uint64_t to_pos)
 {
     return (struct store_position){"exec", from_epoch, from_pos, to_epoch, to_pos};
 }
@@ -173,7 +174,8 @@ static int run_suites(const char *name, void (*add)(TCase *), TCase *further)
     if (getenv("SLUICE_TEST_POSTGRES"))
         suite_add_tcase(s, postgres);
     else
-        (void)fprintf(stderr, "%s: POSTGRES IS NOT TESTED; set SLUICE_TEST_POSTGRES to a connection string\n", name);
+        (void)fprintf(stderr, "%s: POSTGRES IS NOT TESTED; set SLUICE_TEST_POSTGRES to a connection string\n",
+                      name);
     if (further)
         suite_add_tcase(s, further);
     SRunner *runner = srunner_create(s);

@@ -26,7 +26,8 @@ struct paper_log {
                  size_t len); /* whole lines, those of one outcome together, at once or
                                                               not at all; OK or E_IO: then nothing is answered, and it
                                                               is tried again */
-    int (*checkpoint)(void *ctx, const char *text, size_t len); /* keeps a text, NUL-terminated, in place of the one
+    int (*checkpoint)(void *ctx, const char *text,
+                      size_t len); /* keeps a text, NUL-terminated, in place of the one
                                                               before, or not at all; NULL: none are made */
 };
 

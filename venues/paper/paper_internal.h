@@ -109,9 +109,10 @@ struct paper {
     size_t lines_len;
     struct outcome outcome;
 
-    uint64_t log_bytes;    /* of whole lines written so far */
-    uint32_t since, every; /* orders in the log since the last checkpoint was made, and how many make one due */
-    char *checkpoint;      /* the last that was made; NULL: none are */
+    uint64_t log_bytes; /* of whole lines written so far */
+    uint32_t since,
+        every;        /* orders in the log since the last checkpoint was made, and how many make one due */
+    char *checkpoint; /* the last that was made; NULL: none are */
     size_t checkpoint_len;
 };
 
@@ -154,9 +155,9 @@ void match_take(struct paper *self, const struct paper_order *order, const struc
 
 /* ---- lines.c ----------------------------------------------------------------------------------------- */
 
-int lines_restore(struct paper *self, const char *line, size_t len); /* E_SYNTAX */
+int lines_restore(struct paper *self, const char *line, size_t len);     /* E_SYNTAX */
 void lines_order(const struct paper_order *order, char out[LINE_BYTES]); /* without its newline */
-bool lines_word(const char *text); /* can stand in a line */
+bool lines_word(const char *text);                                       /* can stand in a line */
 int lines_write_start(struct paper *self, const char *venue, const char *currency, money amount);
 int lines_write_order(struct paper *self, struct paper_order *order);
 /* All lines of how an order ended, in one write. Trade numbers count from first_trade. */
