@@ -26,6 +26,7 @@ struct owned {
 static struct owned routes[ROUTES_MAX];
 static int n_routes;
 static enum risk_state gate_state;
+static bool read_again; /* the record looked at */
 static struct limits limits; /* in force; all zero before the first */
 
 /* Accepted decisions that were ever written. */
@@ -264,7 +265,7 @@ static void check_idle(const struct message *m, const struct owned *r)
     if (r->open.epoch)
         violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s, on which %" PRIu64 "/%" PRIu64 " is open",
                  m->env.epoch, m->env.pos, r->name, r->open.epoch, r->open.pos);
-    if (r->accepted.epoch && !has_ended(r->accepted))
+    if (!read_again && r->accepted.epoch && !has_ended(r->accepted))
         violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s; exec has not told the end of %" PRIu64
                  "/%" PRIu64,
                  m->env.epoch, m->env.pos, r->name, r->accepted.epoch, r->accepted.pos);
@@ -366,8 +367,9 @@ static void on_exec(const struct message *m)
     (void)table_intern(traded, key, (size_t)len);
 }
 
-void invariants_record(int stream, const struct message *m)
+void invariants_record(int stream, const struct message *m, bool again)
 {
+    read_again = again;
     if (stream == STREAM_RISK)
         on_risk(m);
     else

@@ -86,7 +86,7 @@ void knobs_draw(void)
     k->segment_bytes = chance(700) ? 8192u << draw(5) : 1u << 20;
     static const int64_t rhythms[] = {0, 5 * NS_PER_MS, 20 * NS_PER_MS, 100 * NS_PER_MS, 300 * NS_PER_MS};
     k->risk_sync_ns = rhythms[draw(5)];
-    k->exec_sync_ns = power ? 0 : rhythms[draw(5)];
+    k->exec_sync_ns = rhythms[draw(5)];
     k->delay_ns = (10 + (int64_t)draw(200)) * NS_PER_US;
     k->wakeup_ns = (5 + (int64_t)draw(100)) * NS_PER_US;
     /* Each seed leaves some kinds out, so that none hides another. */

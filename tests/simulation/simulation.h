@@ -192,7 +192,8 @@ void watch_intent(const void *bytes, size_t len);
 
 /* Called by the watch. */
 void invariants_open(void);
-void invariants_record(int stream, const struct message *m);
+/* again: it was looked at when it was written, and stands now beside less of the other ledger, for power was lost. */
+void invariants_record(int stream, const struct message *m, bool again);
 void invariants_reset(int stream); /* what follows is the whole ledger again */
 void invariants_intent(const struct message *m);
 void stray_intent(void); /* an intent of a past life, or one that was decided, comes once more */

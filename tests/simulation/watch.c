@@ -115,7 +115,7 @@ static void take_record(int stream, struct disk_file *file, int64_t end, const u
         violated("out of memory");
     message_copy(r->message, &m);
     TRACE("%s writes %" PRIu64 "/%" PRIu64 " %s", l->name, epoch, pos, message_kind(m.env.type)->body->name);
-    invariants_record(stream, r->message);
+    invariants_record(stream, r->message, false);
 }
 
 void watch_written(int stream, struct disk_file *file, const unsigned char *bytes, int64_t len)
@@ -146,7 +146,7 @@ static void feed_again(int stream)
     struct ledger_watch *l = &ledgers[stream];
     invariants_reset(stream);
     for (uint64_t i = 0; i < l->n; i++)
-        invariants_record(stream, l->records[i].message);
+        invariants_record(stream, l->records[i].message, true);
 }
 
 void watch_cut(int stream, struct disk_file *file, int64_t size)
