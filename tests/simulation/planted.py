@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Tests the simulation itself: plants bugs, one at a time, and counts the seeds until it finds each.
 
-usage: planted.py [--seeds N] [--first SEED] [PATCH...]
+usage: planted.py [--seeds N] [--first SEED] [--elsewhere] [PATCH...]
 
 A planted bug is a patch of one line or a few (planted/*.patch; others may be named). It is applied to a copy of the
 tree, the simulation is built from that, run until a seed fails, and the patch is taken back. Words before the diff say
@@ -10,6 +10,7 @@ what is broken, and by lines of `key: value`:
   seeds: 500        within how many seeds it must be found (else --seeds)
   mode: kill|power  in which mode of the simulation (else both, half of the seeds each)
 
+The copy is kept in build/planted, so that the next call has little to build; with --elsewhere it is in a temporary directory.
 Seeds are taken from --first on, 1 where it is not given. The tree without a patch must pass the first of them.
 Exit status: 0 all were found, 1 one was not, or a patch does not fit or build.
 """
@@ -20,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -128,9 +130,16 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--elsewhere", action="store_true")
     parser.add_argument("patches", nargs="*", type=a_patch)
     options = parser.parse_args()
-    work = pathlib.Path(os.environ.get("SLUICE_PLANTED_DIR", ROOT / "build" / "planted"))
+    if not options.elsewhere:
+        return plant_all(options, pathlib.Path(os.environ.get("SLUICE_PLANTED_DIR", ROOT / "build" / "planted")))
+    with tempfile.TemporaryDirectory(prefix="sluice-planted-") as work:
+        return plant_all(options, pathlib.Path(work))
+
+
+def plant_all(options, work):
     tree, out = work / "tree", work / "build"
     tree.mkdir(parents=True, exist_ok=True)
     copy_tree(tree)
