@@ -26,7 +26,7 @@ struct owned {
 static struct owned routes[ROUTES_MAX];
 static int n_routes;
 static enum risk_state gate_state;
-static bool read_again; /* the record looked at */
+static bool read_again;      /* the record looked at */
 static struct limits limits; /* in force; all zero before the first */
 
 /* Accepted decisions that were ever written. */

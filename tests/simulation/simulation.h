@@ -27,14 +27,14 @@ struct knobs {
     int64_t fault_every_ns;  /* mean */
     int gap_kill_permyriad;  /* at each gap between effects: the process dies */
     int gap_pause_permyriad; /* or is set aside for a while */
-    bool replay_kill;          /* an owner may die within an answer to a replay */
+    bool replay_kill;        /* an owner may die within an answer to a replay */
     bool reports_fail;       /* the venue's, to exec */
     int marks_divisor;       /* high-water marks are the real ones over this, at least 32 */
     uint64_t segment_bytes;
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
-    int64_t delay_ns;        /* usual delay of a message */
-    int64_t wakeup_ns;       /* usual delay of a wake-up */
-    int fault_weight[24];    /* by enum fault */
+    int64_t delay_ns;                   /* usual delay of a message */
+    int64_t wakeup_ns;                  /* usual delay of a wake-up */
+    int fault_weight[24];               /* by enum fault */
 };
 
 struct world {
@@ -60,10 +60,10 @@ int64_t draw_around(int64_t mean_ns); /* between nothing and some times the mean
 
 /* A line of the trace, with step, virtual time and who runs in front. */
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define TRACE(...)               \
-    do {                         \
-        if (world.tracing)       \
-            trace(__VA_ARGS__);  \
+#define TRACE(...)                                                                                           \
+    do {                                                                                                     \
+        if (world.tracing)                                                                                   \
+            trace(__VA_ARGS__);                                                                              \
     } while (0)
 void trace_tail(FILE *out); /* its last lines */
 
@@ -122,7 +122,7 @@ int64_t socket_ready_ns(void *socket);
 void network_process_died(const struct process *p, bool in_order);
 int64_t network_next_ns(void); /* the next connection that is tried */
 void network_connect_due(void);
-void network_cut(int64_t for_ns);   /* some connection, for a while */
+void network_cut(int64_t for_ns);                 /* some connection, for a while */
 void network_slow(int64_t for_ns, int64_t by_ns); /* some connection */
 void network_heal(void);
 void network_stray_intent(const void *bytes, size_t len); /* comes to risk, from whom it does not know */
@@ -132,14 +132,15 @@ void disk_process_died(const struct process *p);
 void disk_power_lost(void);
 void disk_fill(int64_t for_ns);
 void disk_slow(int64_t for_ns);
-void disk_break(bool sync); /* the next write, or sync, of some journal fails */
+void disk_break(bool sync);               /* the next write, or sync, of some journal fails */
 bool disk_sync_broke(const char *stream); /* a sync has failed in the life of its owner */
 void disk_heal(void);
 /* A snapshot in that journal's directory includes the other ledger up to pos. */
 bool disk_snapshot_stands(int stream, uint64_t pos); /* one goes back to that position */
 bool disk_snapshot_reaches(int stream, uint64_t pos);
 /* All segments of a journal, in their order. */
-void disk_read_segments(int stream, void (*each)(struct disk_file *file, const unsigned char *bytes, int64_t len));
+void disk_read_segments(int stream,
+                        void (*each)(struct disk_file *file, const unsigned char *bytes, int64_t len));
 
 void database_process_died(const struct process *p);
 void database_away(int64_t for_ns);
@@ -165,16 +166,17 @@ struct ledger_watch {
     const char *name;
     struct record *records; /* records[pos - first] */
     uint64_t n, capacity;
-    uint64_t first;         /* position of records[0] */
+    uint64_t first; /* position of records[0] */
     uint64_t synced_pos;
 };
 extern struct ledger_watch ledgers[STREAMS];
 
-int stream_of(const char *name); /* STREAM_*, or -1 */
+int stream_of(const char *name);                          /* STREAM_*, or -1 */
 const struct record *record_at(int stream, uint64_t pos); /* NULL */
 uint64_t ledger_head(int stream);                         /* last position written; 0 */
 
-bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_pos); /* false: none is there */
+bool watch_snapshot(const unsigned char *bytes, int64_t len,
+                    uint64_t *upstream_pos); /* false: none is there */
 
 /* Called by the disk: bytes are in a file, gone from it, safe; or all is to be read anew. */
 void watch_written(int stream, struct disk_file *file, const unsigned char *bytes, int64_t len);
