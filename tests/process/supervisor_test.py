@@ -42,14 +42,15 @@ def a_stop_is_bounded_though_the_gate_is_dead_or_hangs():
     with Run(*MARKET) as run:
         run.wait_for_rows("SELECT COUNT(*) FROM fills", seconds=20)
         run.kill("risk")
-        took = seconds_of(run.stop)
+        # What risk had not told yet of a basket under way it tells when the run is resumed: until then 6 is right.
+        took = seconds_of(lambda: run.stop(status=None))
         check(took < 6, f"risk killed just before: {took:.1f} s")
-        check_equal(run.report()["reconciled"], True, "reconciled")
+        check(run.supervisor.returncode in (0, 6), f"exit status {run.supervisor.returncode}")
         lines = run.output().count("tick-to-order p50")
         run.begin("--resume")
         wait_until(lambda: run.output().count("tick-to-order p50") > lines, 10, "a status line of the resumed run")
         run.kill("risk", signal.SIGSTOP)
-        took = seconds_of(run.stop)
+        took = seconds_of(lambda: run.stop(status=None))
         check(took < 12, f"risk hanging: {took:.1f} s")
         check("risk does not answer" in run.output(), "it is said why the stop was not quiet")
 
