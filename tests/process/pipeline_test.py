@@ -80,7 +80,7 @@ def a_service_that_cannot_come_up_fails_the_run_and_says_why():
         written[len(written) // 2] ^= 1
         journal.write_bytes(written)
         run.begin("--resume")
-        run.wait_for_exit(status=1)
+        run.wait_for_exit(status=6)
         for words in ["risk did not run", journal.name, "offset"]:
             check(words in run.output().splitlines()[-1], f"{words!r} in the last line of {run.output()[-500:]!r}")
         (run.dir / "run_id").write_text("")
