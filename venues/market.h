@@ -3,12 +3,17 @@
  * A venue_market is the protocol state of one venue: its books, its buffers, its counters. It does no I/O:
  * frames go in with the time they were received, and what follows from them comes out by the sink, in order,
  * before the call returns. The same code serves recordings, replay and live sockets.
+ *
+ * Two connections may carry the same books for a while (the next one is opened before a venue ends the last), so a
+ * market knows from which one a book takes its changes. The answer of the venue's instruments endpoint is a frame
+ * like any other (FRAME_HTTP): steps and fees of known books change by it, and of books that come later.
  */
 #ifndef SLUICE_VENUES_MARKET_H
 #define SLUICE_VENUES_MARKET_H
 
 #include "lib/market/instrument.h"
 #include "lib/market/l2_book.h"
+#include "venues/line.h"
 
 enum frame_kind {
     FRAME_CONNECT, /* a socket was opened: every book it feeds is lost until synchronised again */
@@ -50,15 +55,32 @@ struct market_sink {
     void (*best)(void *ctx, const struct venue_book *book,
                  const struct bbo *bbo); /* a best-price message came */
     void (*trade)(void *ctx, const struct venue_book *book, const struct trade *trade);
+    void (*notice)(void *ctx, uint32_t conn, enum notice notice, const char *detail);
+};
+
+/* What a venue says about a connection, beside books. */
+enum notice {
+    NOTICE_ACCEPTED, /* a subscription is in force */
+    NOTICE_REFUSED,  /* a subscription, or a request, was refused: the detail says why */
+    NOTICE_LEAVING,  /* the venue will end this connection soon: have another one first */
+    NOTICE_ALIVE     /* a heartbeat or the answer to a ping */
 };
 
 struct market_counters {
     uint64_t frames, malformed, ignored, applied, gaps, resyncs, totals_wrong, snapshots_rejected;
+    uint64_t checksums; /* that did not hold */
     uint64_t overflows; /* messages that found the buffer before a snapshot full: the oldest went */
     char last_error[96];
 };
 
 struct venue_market;
+
+/* What a book needs before it can be LIVE. */
+enum book_wants {
+    WANTS_NOTHING,
+    WANTS_SNAPSHOT,   /* the answer to line->snapshot */
+    WANTS_SUBSCRIPTION /* to be unsubscribed and subscribed again: the venue then sends a snapshot */
+};
 
 struct venue_ops {
     const char *name; /* "binance", "binance-usdm", "upbit" */
@@ -71,6 +93,8 @@ struct venue_ops {
     const struct market_counters *(*counters)(const struct venue_market *self);
     uint32_t (*books)(const struct venue_market *self);
     const struct venue_book *(*book_at)(const struct venue_market *self, uint32_t index);
+    enum book_wants (*wants)(const struct venue_market *self, uint32_t index);
+    const struct line *line; /* how it is reached; NULL: recordings only */
 };
 
 /* Every venue that is built in, one line each in registry.c; ends with NULL. */

@@ -21,7 +21,7 @@
 #define KEY_MONEY(name, default, doc)           money name;
 #define ITEMS(name, max, doc)                   uint32_t n_##name; struct config_##name {
 #define END_ITEMS(name)                         } name[CONFIG_MAX_##name];
-enum { CONFIG_MAX_fees = 64, CONFIG_MAX_balances = 256, CONFIG_MAX_routes = 1024, CONFIG_MAX_pins = 64, CONFIG_MAX_recordings = 64 };
+enum { CONFIG_MAX_venues = 16, CONFIG_MAX_fees = 64, CONFIG_MAX_balances = 256, CONFIG_MAX_routes = 1024, CONFIG_MAX_pins = 64, CONFIG_MAX_recordings = 64 };
 struct config {
 #include "lib/runtime/config.def"
 };

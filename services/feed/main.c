@@ -302,7 +302,8 @@ int main(int argc, char **argv)
         .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
     if (!p->core || epoch == 0 || inbox_open(&p->inbox) != OK)
         service_fail(s, "no memory, or feed.epoch cannot be written");
-    struct market_sink sink = {p, on_instrument, on_book, on_best, on_trade};
+    struct market_sink sink = {
+        .ctx = p, .instrument = on_instrument, .book = on_book, .best = on_best, .trade = on_trade};
     int64_t begin_ns = p->clock.known ? p->clock.begin_ns : clock_utc_ns();
     if (player_open(&s->config, begin_ns, &sink, &p->player, error) != OK)
         service_fail(s, error);

@@ -367,6 +367,11 @@ static const struct venue_book *market_book_at(const struct venue_market *self, 
     return index < self->n_books ? &self->books[index]->shown : NULL;
 }
 
+static enum book_wants market_wants(const struct venue_market *self, uint32_t index)
+{
+    return binance_book_wants_snapshot(self->books[index]) ? WANTS_SNAPSHOT : WANTS_NOTHING;
+}
+
 #define BINANCE_MARKET(market, venue_name)                                                                   \
     static bool market##_owns(const char *url)                                                               \
     {                                                                                                        \
@@ -377,8 +382,15 @@ static const struct venue_book *market_book_at(const struct venue_market *self, 
     {                                                                                                        \
         return market_open(&market##_rules, instruments, sink);                                              \
     }                                                                                                        \
-    const struct venue_ops market = {venue_name,      market##_owns,   market##_open, market_close,          \
-                                     market_on_frame, market_counters, market_books,  market_book_at}
+    const struct venue_ops market = {.name = venue_name,                                                     \
+                                     .owns_url = market##_owns,                                              \
+                                     .open = market##_open,                                                  \
+                                     .close = market_close,                                                  \
+                                     .on_frame = market_on_frame,                                            \
+                                     .counters = market_counters,                                            \
+                                     .books = market_books,                                                  \
+                                     .book_at = market_book_at,                                              \
+                                     .wants = market_wants}
 
 BINANCE_MARKET(binance_spot, "binance");
 BINANCE_MARKET(binance_us, "binance-us");

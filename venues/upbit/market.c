@@ -448,5 +448,20 @@ static const struct venue_book *upbit_book_at(const struct venue_market *self, u
     return index < self->n_books ? &self->books[index]->shown : NULL;
 }
 
-const struct venue_ops upbit = {"upbit",        upbit_owns,     upbit_open,  upbit_close,
-                                upbit_on_frame, upbit_counters, upbit_books, upbit_book_at};
+/* Every frame is the whole book: the next one mends what there is to mend. */
+static enum book_wants upbit_wants(const struct venue_market *self, uint32_t index)
+{
+    (void)self;
+    (void)index;
+    return WANTS_NOTHING;
+}
+
+const struct venue_ops upbit = {.name = "upbit",
+                                .owns_url = upbit_owns,
+                                .open = upbit_open,
+                                .close = upbit_close,
+                                .on_frame = upbit_on_frame,
+                                .counters = upbit_counters,
+                                .books = upbit_books,
+                                .book_at = upbit_book_at,
+                                .wants = upbit_wants};
