@@ -44,6 +44,14 @@ struct venue_book {
     uint64_t gaps, resyncs;
 };
 
+/* What a venue says about a connection, beside books. */
+enum notice {
+    NOTICE_ACCEPTED, /* a subscription is in force */
+    NOTICE_REFUSED,  /* a subscription, or a request, was refused: the detail says why */
+    NOTICE_LEAVING,  /* the venue will end this connection soon: have another one first */
+    NOTICE_ALIVE     /* a heartbeat or the answer to a ping */
+};
+
 /* What a frame led to. Any function may be NULL. */
 struct market_sink {
     void *ctx;
@@ -56,14 +64,6 @@ struct market_sink {
                  const struct bbo *bbo); /* a best-price message came */
     void (*trade)(void *ctx, const struct venue_book *book, const struct trade *trade);
     void (*notice)(void *ctx, uint32_t conn, enum notice notice, const char *detail);
-};
-
-/* What a venue says about a connection, beside books. */
-enum notice {
-    NOTICE_ACCEPTED, /* a subscription is in force */
-    NOTICE_REFUSED,  /* a subscription, or a request, was refused: the detail says why */
-    NOTICE_LEAVING,  /* the venue will end this connection soon: have another one first */
-    NOTICE_ALIVE     /* a heartbeat or the answer to a ping */
 };
 
 struct market_counters {
