@@ -1,8 +1,5 @@
 /* Files in memory. What is written survives its process; what is synced survives the host's power. Directories are
  * those of the journals, so each belongs to one service.
- *
- * Power loss: a file keeps what was synced, and of what was only written some first part, torn at any byte, whose last
- * bytes may be zeros. A name that was made, changed or removed since its directory was synced may be so or as before.
  */
 #include "lib/runtime/disk.h"
 
@@ -11,38 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/runtime/journal.h"
-#include "lib/runtime/ledger_retention.h"
-#include "tests/simulation/simulation.h"
+#include "tests/simulation/disk_files.h"
 
-enum { DIRS_MAX = 4, NAMES_MAX = 4096, OPEN_MAX_FILES = 512, FIRST_FD = 100000 };
+enum { OPEN_MAX_FILES = 512, FIRST_FD = 100000 };
 
-struct disk_file {
-    unsigned char *bytes;
-    int64_t size, capacity;
-    unsigned char *safe; /* as it is on the device */
-    int64_t safe_size, safe_capacity;
-    int64_t dirty_from; /* bytes before are the same in both */
-    int64_t time_ns;
-    const struct process *locked_by;
-};
-
-struct name {
-    char text[48];
-    struct disk_file *file;
-};
-
-struct dir {
-    char path[64];
-    int stream;
-    struct name names[NAMES_MAX], safe[NAMES_MAX];
-    int n_names, n_safe;
-    int64_t full_until_ns, slow_until_ns;
-    bool break_write, break_sync, sync_broke;
-};
-
-static struct dir *dirs[DIRS_MAX];
-static int n_dirs;
+struct dir *disk_dirs[DIRS_MAX];
+int n_disk_dirs;
 
 static struct {
     struct dir *dir;
@@ -65,9 +36,9 @@ static bool is_power(void)
 
 static struct dir *dir_at(const char *path)
 {
-    for (int i = 0; i < n_dirs; i++)
-        if (strcmp(dirs[i]->path, path) == 0)
-            return dirs[i];
+    for (int i = 0; i < n_disk_dirs; i++)
+        if (strcmp(disk_dirs[i]->path, path) == 0)
+            return disk_dirs[i];
     return NULL;
 }
 
@@ -105,7 +76,7 @@ int disk_dir(const char *path, bool make)
     if (!d && !make)
         return fail(ENOENT);
     if (!d) {
-        if (n_dirs == DIRS_MAX || strlen(path) >= sizeof d->path)
+        if (n_disk_dirs == DIRS_MAX || strlen(path) >= sizeof d->path)
             violated("%s: more directories than the simulation has room for", path);
         d = calloc(1, sizeof *d);
         if (!d)
@@ -113,12 +84,12 @@ int disk_dir(const char *path, bool make)
         (void)snprintf(d->path, sizeof d->path, "%s", path);
         const char *last = strrchr(path, '/');
         d->stream = stream_of(last ? last + 1 : path);
-        dirs[n_dirs++] = d;
+        disk_dirs[n_disk_dirs++] = d;
     }
     return descriptor(d, NULL);
 }
 
-static struct name *find(struct name *names, int n, const char *text)
+struct name *name_find(struct name *names, int n, const char *text)
 {
     for (int i = 0; i < n; i++)
         if (strcmp(names[i].text, text) == 0)
@@ -126,10 +97,16 @@ static struct name *find(struct name *names, int n, const char *text)
     return NULL;
 }
 
-static bool is_segment(const char *name)
+bool name_is_segment(const char *name)
 {
     const size_t len = strlen(name);
     return len == 24 && strcmp(name + 20, ".log") == 0;
+}
+
+bool name_is_snapshot(const char *name)
+{
+    const size_t len = strlen(name);
+    return len > 5 && strcmp(name + len - 5, ".snap") == 0;
 }
 
 static bool is_full(const struct dir *d)
@@ -159,7 +136,7 @@ int disk_open(int dir, const char *name, int flags)
     struct dir *d = dir_of(dir);
     if (!d)
         return fail(EBADF);
-    const struct name *n = find(d->names, d->n_names, name);
+    const struct name *n = name_find(d->names, d->n_names, name);
     if (n && (flags & O_EXCL))
         return fail(EEXIST);
     if (!n && !(flags & O_CREAT))
@@ -185,7 +162,7 @@ void disk_close(int fd)
 int disk_size(int dir, const char *name, off_t *size)
 {
     struct dir *d = dir_of(dir);
-    const struct name *n = d ? find(d->names, d->n_names, name) : NULL;
+    const struct name *n = d ? name_find(d->names, d->n_names, name) : NULL;
     if (!n)
         return fail(d ? ENOENT : EBADF);
     *size = n->file->size;
@@ -195,7 +172,7 @@ int disk_size(int dir, const char *name, off_t *size)
 int64_t disk_time_ns(int dir, const char *name)
 {
     struct dir *d = dir_of(dir);
-    const struct name *n = d ? find(d->names, d->n_names, name) : NULL;
+    const struct name *n = d ? name_find(d->names, d->n_names, name) : NULL;
     if (!n)
         return fail(d ? ENOENT : EBADF);
     return n->file->time_ns;
@@ -204,10 +181,10 @@ int64_t disk_time_ns(int dir, const char *name)
 int disk_remove(int dir, const char *name)
 {
     struct dir *d = dir_of(dir);
-    struct name *n = d ? find(d->names, d->n_names, name) : NULL;
+    struct name *n = d ? name_find(d->names, d->n_names, name) : NULL;
     if (!n)
         return fail(d ? ENOENT : EBADF);
-    if (d->stream >= 0 && is_segment(name))
+    if (d->stream >= 0 && name_is_segment(name))
         watch_removed(d->stream, n->file);
     *n = d->names[--d->n_names];
     return 0;
@@ -216,12 +193,12 @@ int disk_remove(int dir, const char *name)
 int disk_rename(int dir, const char *from, const char *to)
 {
     struct dir *d = dir_of(dir);
-    struct name *n = d ? find(d->names, d->n_names, from) : NULL;
+    struct name *n = d ? name_find(d->names, d->n_names, from) : NULL;
     if (!n)
         return fail(d ? ENOENT : EBADF);
     struct disk_file *file = n->file;
     *n = d->names[--d->n_names];
-    n = find(d->names, d->n_names, to);
+    n = name_find(d->names, d->n_names, to);
     if (!n)
         n = &d->names[d->n_names++];
     (void)snprintf(n->text, sizeof n->text, "%s", to);
@@ -251,7 +228,7 @@ int disk_lock(int fd)
 
 /* ---- contents -------------------------------------------------------------------------------------------------- */
 
-static void reserve(unsigned char **bytes, int64_t *capacity, int64_t size)
+void file_reserve(unsigned char **bytes, int64_t *capacity, int64_t size)
 {
     if (size <= *capacity)
         return;
@@ -265,9 +242,9 @@ static void reserve(unsigned char **bytes, int64_t *capacity, int64_t size)
     *capacity = wanted;
 }
 
-static void set_size(struct disk_file *file, int64_t size)
+void file_set_size(struct disk_file *file, int64_t size)
 {
-    reserve(&file->bytes, &file->capacity, size);
+    file_reserve(&file->bytes, &file->capacity, size);
     if (size > file->size)
         memset(file->bytes + file->size, 0, (size_t)(size - file->size));
     if (size < file->dirty_from)
@@ -311,7 +288,7 @@ ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at)
     if (!file)
         return fail(EBADF);
     struct dir *d = dir_of(fd);
-    const bool segment = is_segment(name_of(d, file));
+    const bool segment = name_is_segment(name_of(d, file));
     size_t put = len;
     wait_for(d, 0);
     if (d->break_write && segment) {
@@ -329,7 +306,7 @@ ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at)
     if (put < len)
         TRACE("%s: %zu bytes of %zu are written", d->path, put, len);
     if (at + (int64_t)put > file->size)
-        set_size(file, at + (int64_t)put);
+        file_set_size(file, at + (int64_t)put);
     memcpy(file->bytes + at, bytes, put);
     file->dirty_from = at < file->dirty_from ? at : file->dirty_from;
     file->time_ns = clock_utc_ns();
@@ -362,13 +339,13 @@ int disk_sync(int fd)
     while (same < size && same < file->size && file->bytes[same] == copy[same - from])
         same++;
     if (is_power()) {
-        reserve(&file->safe, &file->safe_capacity, size);
+        file_reserve(&file->safe, &file->safe_capacity, size);
         memcpy(file->safe + from, copy, (size_t)(size - from));
         file->safe_size = size;
     }
     free(copy);
     file->dirty_from = same;
-    if (d->stream >= 0 && is_segment(name_of(d, file)))
+    if (d->stream >= 0 && name_is_segment(name_of(d, file)))
         watch_synced(d->stream, file, same);
     return 0;
 }
@@ -390,8 +367,8 @@ int disk_cut(int fd, off_t size)
     if (!file)
         return fail(EBADF);
     struct dir *d = dir_of(fd);
-    set_size(file, size);
-    if (d->stream >= 0 && is_segment(name_of(d, file)))
+    file_set_size(file, size);
+    if (d->stream >= 0 && name_is_segment(name_of(d, file)))
         watch_cut(d->stream, file, size);
     return 0;
 }
@@ -403,201 +380,10 @@ void disk_process_died(const struct process *p)
     for (int i = 0; i < OPEN_MAX_FILES; i++)
         if (opened[i].dir && opened[i].owner == p)
             disk_close(FIRST_FD + i);
-    for (int i = 0; i < n_dirs; i++) {
-        if (dirs[i]->stream >= 0 && dirs[i]->stream == stream_of(p->name)) {
-            dirs[i]->sync_broke = false;
-            watch_reread(dirs[i]->stream);
+    for (int i = 0; i < n_disk_dirs; i++) {
+        if (disk_dirs[i]->stream >= 0 && disk_dirs[i]->stream == stream_of(p->name)) {
+            disk_dirs[i]->sync_broke = false;
+            watch_reread(disk_dirs[i]->stream);
         }
     }
-}
-
-static void lose_unsynced_bytes(struct disk_file *file)
-{
-    int64_t kept = file->safe_size;
-    if (file->size > file->safe_size)
-        kept += (int64_t)draw((uint64_t)(file->size - file->safe_size) + 1);
-    if (chance(300))
-        kept = file->safe_size;
-    if (file->dirty_from < file->safe_size || file->size < file->safe_size) {
-        /* Rewritten before its safe end: the old bytes come back. */
-        set_size(file, file->safe_size);
-        kept = file->safe_size;
-    }
-    reserve(&file->bytes, &file->capacity, kept);
-    if (file->safe_size)
-        memcpy(file->bytes, file->safe, (size_t)file->safe_size);
-    const int64_t unsafe = kept - file->safe_size;
-    if (unsafe > 0 && chance(300)) {
-        const int64_t zeros = 1 + (int64_t)draw((uint64_t)(unsafe < 512 ? unsafe : 512));
-        memset(file->bytes + kept - zeros, 0, (size_t)zeros);
-    }
-    file->size = kept;
-    /* What is read back after the power has come back is on the device. */
-    reserve(&file->safe, &file->safe_capacity, kept);
-    if (kept > 0)
-        memcpy(file->safe, file->bytes, (size_t)kept);
-    file->safe_size = file->dirty_from = kept;
-}
-
-/* Each change of a name since the last sync is there, or it is not. */
-static void lose_unsynced_names(struct dir *d)
-{
-    struct name kept[NAMES_MAX];
-    int n = 0;
-    for (int i = 0; i < d->n_safe; i++) {
-        const struct name *now = find(d->names, d->n_names, d->safe[i].text);
-        const bool changed = !now || now->file != d->safe[i].file;
-        if (!changed || chance(500))
-            kept[n++] = d->safe[i];
-        else if (now)
-            kept[n++] = *now;
-    }
-    for (int i = 0; i < d->n_names; i++)
-        if (!find(d->safe, d->n_safe, d->names[i].text) && chance(500))
-            kept[n++] = d->names[i];
-    memcpy(d->names, kept, (size_t)n * sizeof *kept);
-    memcpy(d->safe, kept, (size_t)n * sizeof *kept);
-    d->n_names = d->n_safe = n;
-}
-
-void disk_power_lost(void)
-{
-    for (int i = 0; i < n_dirs; i++) {
-        struct dir *d = dirs[i];
-        lose_unsynced_names(d);
-        for (int j = 0; j < d->n_names; j++)
-            lose_unsynced_bytes(d->names[j].file);
-        if (d->stream >= 0)
-            watch_power_lost(d->stream);
-    }
-}
-
-/* All segments in the order of their names, as a start finds them. */
-void disk_read_segments(int stream,
-                        void (*each)(struct disk_file *file, const unsigned char *bytes, int64_t len))
-{
-    for (int i = 0; i < n_dirs; i++) {
-        struct dir *d = dirs[i];
-        if (d->stream != stream)
-            continue;
-        const char *before = "";
-        for (;;) {
-            const struct name *next = NULL;
-            for (int j = 0; j < d->n_names; j++)
-                if (is_segment(d->names[j].text) && strcmp(d->names[j].text, before) > 0 &&
-                    (!next || strcmp(d->names[j].text, next->text) < 0))
-                    next = &d->names[j];
-            if (!next)
-                break;
-            each(next->file, next->file->bytes, next->file->size);
-            before = next->text;
-        }
-    }
-}
-
-/* ---- faults ---------------------------------------------------------------------------------------------------- */
-
-static struct dir *any_dir(void)
-{
-    return n_dirs ? dirs[draw((uint64_t)n_dirs)] : NULL;
-}
-
-void disk_fill(int64_t for_ns)
-{
-    struct dir *d = any_dir();
-    if (!d)
-        return;
-    TRACE("%s: the disk is full", d->path);
-    d->full_until_ns = world.mono_ns + for_ns;
-}
-
-void disk_slow(int64_t for_ns)
-{
-    struct dir *d = any_dir();
-    if (!d)
-        return;
-    TRACE("%s: the disk is slow", d->path);
-    d->slow_until_ns = world.mono_ns + for_ns;
-}
-
-void disk_break(bool sync)
-{
-    struct dir *d = any_dir();
-    if (d)
-        *(sync ? &d->break_sync : &d->break_write) = true;
-}
-
-bool disk_sync_broke(const char *stream)
-{
-    for (int i = 0; i < n_dirs; i++)
-        if (dirs[i]->stream >= 0 && dirs[i]->stream == stream_of(stream))
-            return dirs[i]->sync_broke;
-    return false;
-}
-
-void disk_heal(void)
-{
-    for (int i = 0; i < n_dirs; i++) {
-        dirs[i]->full_until_ns = dirs[i]->slow_until_ns = 0;
-        dirs[i]->break_write = dirs[i]->break_sync = false;
-    }
-}
-
-bool disk_snapshot_stands(int stream, uint64_t pos)
-{
-    char name[48];
-    (void)snprintf(name, sizeof name, "%020llu.snap", (unsigned long long)pos);
-    for (int i = 0; i < n_dirs; i++)
-        if (dirs[i]->stream == stream && find(dirs[i]->names, dirs[i]->n_names, name))
-            return true;
-    return false;
-}
-
-bool disk_snapshot_reaches(int stream, uint64_t pos)
-{
-    for (int i = 0; i < n_dirs; i++) {
-        const struct dir *d = dirs[i];
-        for (int j = 0; d->stream == stream && j < d->n_names; j++) {
-            uint64_t upstream;
-            const size_t len = strlen(d->names[j].text);
-            if (len > 5 && strcmp(d->names[j].text + len - 5, ".snap") == 0 &&
-                watch_snapshot(d->names[j].file->bytes, d->names[j].file->size, &upstream) && upstream >= pos)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* ---- what a seed sets ------------------------------------------------------------------------------------------ */
-
-int __real_journal_open(const char *dir, const struct journal_options *options, struct journal **out,
-                        char error[JOURNAL_ERROR_MAX]);
-int __wrap_journal_open(const char *dir, const struct journal_options *options, struct journal **out,
-                        char error[JOURNAL_ERROR_MAX]);
-
-/* Segments far smaller than the settings allow, and a rhythm of its own for each ledger. */
-int __wrap_journal_open(const char *dir, const struct journal_options *options, struct journal **out,
-                        char error[JOURNAL_ERROR_MAX])
-{
-    struct journal_options own = *options;
-    own.segment_bytes = world.knobs.segment_bytes;
-    own.sync_every_ns = strstr(dir, "risk") ? world.knobs.risk_sync_ns : world.knobs.exec_sync_ns;
-    return __real_journal_open(dir, &own, out, error);
-}
-
-struct retention_verdict __real_retention_look(const struct retention *r,
-                                               const struct journal_segment *segments, size_t n,
-                                               uint64_t newest_bytes, int64_t utc_ns);
-struct retention_verdict __wrap_retention_look(const struct retention *r,
-                                               const struct journal_segment *segments, size_t n,
-                                               uint64_t newest_bytes, int64_t utc_ns);
-
-/* Segments are freed as soon as nobody needs them. */
-struct retention_verdict __wrap_retention_look(const struct retention *r,
-                                               const struct journal_segment *segments, size_t n,
-                                               uint64_t newest_bytes, int64_t utc_ns)
-{
-    struct retention tiny = *r;
-    tiny.keep_bytes = world.knobs.segment_bytes;
-    return __real_retention_look(&tiny, segments, n, newest_bytes, utc_ns);
 }
