@@ -42,6 +42,7 @@ struct view {
     uint32_t n_publishers;
     int64_t market_time;
     uint64_t lost;
+    struct histogram stale_delay;
 };
 
 struct view *view_new(uint32_t instruments, int64_t beat_late_ns)
@@ -49,6 +50,7 @@ struct view *view_new(uint32_t instruments, int64_t beat_late_ns)
     struct view *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
+    histogram_reset(&self->stale_delay);
     self->capacity = instruments;
     self->beat_late_ns = beat_late_ns;
     self->names = table_new(instruments, KEY_MAX);
@@ -107,6 +109,11 @@ int64_t view_market_time(const struct view *self)
 uint64_t view_lost(const struct view *self)
 {
     return self->lost;
+}
+
+const struct histogram *view_stale_delay(const struct view *self)
+{
+    return &self->stale_delay;
 }
 
 /* The venue's place in the watch list; NULL when there are too many, and then its beats are not watched. */
@@ -310,6 +317,8 @@ static int apply_book(struct view *self, const struct message *m, uint32_t publi
     e->publisher = publisher;
     if (repeated && q->state == BOOK_LIVE && e->book_said_live)
         return E_ABSENT;
+    if (q->state == BOOK_LIVE && book->state == BOOK_STALE && m->env.trace.recv_mono != 0)
+        histogram_record(&self->stale_delay, now.mono_ns - m->env.trace.recv_mono);
     q->book = *book;
     e->book_venue_seq = book->venue_seq;
     e->book_recv_time = book->recv_time;

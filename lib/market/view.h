@@ -14,6 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/decimal.h"
+#include "lib/base/histogram.h"
 #include "lib/base/table.h"
 #include "proto/message.h"
 
@@ -61,6 +62,10 @@ int64_t view_market_time(const struct view *self);
 
 /* Messages that never came, by gaps in seq; messages whose instrument was unknown are not counted. */
 uint64_t view_lost(const struct view *self);
+
+/* How long, in ns of the local clock, it took from the feed's finding a LIVE book STALE until it was STALE here: each
+ * time the feed said so of a book that was LIVE here. */
+const struct histogram *view_stale_delay(const struct view *self);
 
 /* Price of one unit of `from` in units of `to`, from a LIVE book no older than max_age_ns of market time:
  * {1, 0} when they are the same; the mid of a book FROM-TO, or the inverse of TO-FROM at exponent -12.

@@ -56,6 +56,14 @@ static uint64_t dropped(const struct drops *drops)
     return sum;
 }
 
+static void report_market(const struct view *view, struct reply *reply)
+{
+    const struct histogram *delay = view_stale_delay(view);
+    status_metric(reply, "stale_heard", (int64_t)delay->count);
+    status_metric(reply, "stale_delay_p99_us", histogram_quantile(delay, 0.99) / NS_PER_US);
+    status_metric(reply, "stale_delay_max_us", delay->count ? delay->max / NS_PER_US : 0);
+}
+
 static void report_status(struct service *s, struct reply *reply)
 {
     status_metric(reply, "pid", getpid());
@@ -67,6 +75,8 @@ static void report_status(struct service *s, struct reply *reply)
     status_metric(reply, "outbox_overflows", (int64_t)s->outbox.overflows);
     status_metric(reply, "blocked", s->blocked);
     status_metric(reply, "current", service_current(s));
+    if (s->view)
+        report_market(s->view, reply);
     if (s->on_status)
         s->on_status(s, reply);
 }

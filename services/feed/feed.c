@@ -370,6 +370,7 @@ static void watch_silence(struct feed *self, struct channel *c, struct now now)
         l2_book_state(c->book->book) != BOOK_LIVE)
         return;
     c->silent = true;
+    c->book_trace = stamped(self, c->book->venue_time, now); /* when it was found, not when it was last right */
     c->topic[KIND_BOOK].touched = true;
     self->silences++;
     queue(self, c);

@@ -261,6 +261,22 @@ START_TEST(a_stale_book_says_why_and_no_best_price_makes_it_live)
 }
 END_TEST
 
+START_TEST(the_time_from_the_feeds_stale_to_here_is_measured_once_each)
+{
+    apply(book(1, 5, 100));
+    for (uint64_t seq = 2; seq < 4; seq++) {
+        book(seq, 6, 101);
+        m.book.state = BOOK_STALE;
+        m.book.reason = STALE_GAP;
+        m.env.trace.recv_mono = now.mono_ns;
+        later(3);
+        apply(&m);
+    }
+    ck_assert_uint_eq(view_stale_delay(view)->count, 1);
+    ck_assert_int_eq(view_stale_delay(view)->max, 3 * NS_PER_MS);
+}
+END_TEST
+
 START_TEST(a_late_beat_makes_stale_until_a_beat_and_a_book_came)
 {
     apply(beat(true));
@@ -432,6 +448,7 @@ int main(void)
     tcase_add_test(tests, lost_messages_are_counted_per_topic_and_never_at_the_first);
     tcase_add_test(tests, a_repeated_or_overtaken_message_changes_nothing);
     tcase_add_test(tests, a_stale_book_says_why_and_no_best_price_makes_it_live);
+    tcase_add_test(tests, the_time_from_the_feeds_stale_to_here_is_measured_once_each);
     tcase_add_test(tests, a_late_beat_makes_stale_until_a_beat_and_a_book_came);
     tcase_add_test(tests, a_late_beat_is_seen_by_the_next_book_or_beat_too);
     tcase_add_test(tests, a_venue_that_never_beats_is_late_too);
