@@ -239,6 +239,11 @@ void risk_on_exec(struct risk *self, const struct message *m, struct now now, st
     struct place at = {m->env.epoch, m->env.pos};
     if (m->env.type == MSG_GAP && strcmp(m->gap.stream_lost, self->head.stream) != 0)
         reconcile_on_gap(self, &m->gap, now, out);
+    /* what comes now is told on top of what never was: only the next life can tell routes of it */
+    if (self->rolled_back) {
+        self->ignored++;
+        return;
+    }
     if (m->env.type == MSG_BEAT) {
         on_beat(self, m, now);
     } else if (place_before(self->exec, at)) {

@@ -187,24 +187,52 @@ static void exec_begins(void)
     from_exec(&m);
 }
 
-START_TEST(a_rollback_is_recorded_stops_entries_and_asks_for_a_restart)
+static void hear_of_rollback(uint64_t from_pos)
 {
-    enter_whole();
-    struct message m;
+    static struct message m;
     message_init(&m, MSG_GAP); /* as the reader hands it over: it has no place */
     strcpy(m.gap.stream_lost, "exec");
     strcpy(m.gap.cause, "rollback");
     m.gap.from_epoch = 1;
-    m.gap.from_pos = 2;
+    m.gap.from_pos = from_pos;
     m.gap.to_pos = exec_pos;
-    ck_assert(!risk_must_restart(risk) && risk_is_sound(risk));
     risk_on_exec(risk, &m, now, &outbox);
     take();
+}
+
+START_TEST(a_rollback_is_recorded_stops_entries_and_asks_for_a_restart)
+{
+    enter_whole();
+    ck_assert(!risk_must_restart(risk) && risk_is_sound(risk));
+    hear_of_rollback(2);
     ck_assert(risk_must_restart(risk) && !risk_is_sound(risk));
     ck_assert_str_eq(last(MSG_GAP)->gap.cause, "rollback");
     ck_assert_uint_eq(last(MSG_GAP)->gap.from_pos, 2);
     struct message in = entry();
     must_refuse(&in, REASON_EXEC_BEHIND, TIER_GLOBAL);
+}
+END_TEST
+
+/* exec's new life comes in the same wake-up, before the restart: what it tells is not told of a route on top of what
+ * never was, nor does it move a position. */
+START_TEST(a_life_that_heard_of_a_rollback_tells_no_route_of_what_comes_behind_it)
+{
+    enter_whole();
+    static struct message fill;
+    fill = exec_ledger[1];
+    decision = *last(MSG_DECISION);
+    const struct message told = *last(MSG_ROUTE);
+    hear_of_rollback(exec_pos - 1);
+    exec_epoch++;
+    exec_pos -= 2;
+    exec_begins();
+    fill.env.epoch = exec_epoch;
+    fill.env.pos = ++exec_pos;
+    from_exec(&fill);
+    basket_end(&decision, BASKET_DONE);
+    ck_assert_uint_eq(last(MSG_ROUTE)->env.pos, told.env.pos);
+    ck_assert_int_eq(dec_cmp(last(MSG_ROUTE)->route.legs[1].qty, d("-1")), 0);
+    ck_assert(risk_must_restart(risk));
 }
 END_TEST
 
@@ -448,6 +476,7 @@ int main(void)
     tcase_add_test(c, before_execs_ledger_was_read_nothing_leaves_for_it_may_have_left_already);
     tcase_add_test(c, a_basket_whose_decision_is_lost_keeps_its_route_from_trading_until_it_ends);
     tcase_add_test(c, a_rollback_is_recorded_stops_entries_and_asks_for_a_restart);
+    tcase_add_test(c, a_life_that_heard_of_a_rollback_tells_no_route_of_what_comes_behind_it);
     tcase_add_test(c, what_retention_took_stops_entries_and_no_restart_would_help);
     tcase_add_test(c, a_gap_that_exec_has_in_our_ledger_is_none_of_ours);
     tcase_add_loop_test(c, holdings_are_those_of_the_records_that_are_left, 0, 4);
