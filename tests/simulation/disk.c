@@ -296,11 +296,12 @@ ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at)
         TRACE("%s: a write fails", d->path);
         return fail(EIO);
     }
+    const bool tears = d->tear_write && segment;
     if (is_full(d)) {
         put = len > 1 ? draw(len) : 0;
         if (put == 0)
             return fail(ENOSPC);
-    } else if (len > 1 && !world.quiet && chance(3)) {
+    } else if (len > 1 && !world.quiet && (tears || chance(3))) {
         put = 1 + draw(len - 1);
     }
     if (put < len)
@@ -312,6 +313,10 @@ ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at)
     file->time_ns = clock_utc_ns();
     if (d->stream >= 0 && segment && put == len)
         watch_written(d->stream, file, file->bytes, file->size);
+    if (tears) {
+        d->tear_write = false;
+        process_kill(process_running());
+    }
     return (ssize_t)put;
 }
 

@@ -37,6 +37,13 @@ void disk_break(bool sync)
         *(sync ? &d->break_sync : &d->break_write) = true;
 }
 
+void disk_tear(void)
+{
+    struct dir *d = any_dir();
+    if (d)
+        d->tear_write = true;
+}
+
 bool disk_sync_broke(const char *stream)
 {
     for (int i = 0; i < n_disk_dirs; i++)
@@ -49,7 +56,7 @@ void disk_heal(void)
 {
     for (int i = 0; i < n_disk_dirs; i++) {
         disk_dirs[i]->full_until_ns = disk_dirs[i]->slow_until_ns = 0;
-        disk_dirs[i]->break_write = disk_dirs[i]->break_sync = false;
+        disk_dirs[i]->break_write = disk_dirs[i]->break_sync = disk_dirs[i]->tear_write = false;
     }
 }
 

@@ -27,7 +27,7 @@ struct dir {
     struct name names[NAMES_MAX], safe[NAMES_MAX];
     int n_names, n_safe;
     int64_t full_until_ns, slow_until_ns;
-    bool break_write, break_sync, sync_broke;
+    bool break_write, break_sync, tear_write, sync_broke;
 };
 
 extern struct dir *disk_dirs[DIRS_MAX];

@@ -53,10 +53,12 @@ static void lose_unsynced_names(struct dir *d)
     d->n_names = d->n_safe = n;
 }
 
-void disk_power_lost(void)
+void disk_power_lost(int stream)
 {
     for (int i = 0; i < n_disk_dirs; i++) {
         struct dir *d = disk_dirs[i];
+        if (stream >= 0 && d->stream != stream)
+            continue;
         lose_unsynced_names(d);
         for (int j = 0; j < d->n_names; j++)
             lose_unsynced_bytes(d->names[j].file);

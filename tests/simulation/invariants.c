@@ -11,6 +11,8 @@
 
 enum { ROUTES_MAX = 64, IDS_MAX = 8192, ATTEMPTS_MOST = 16 };
 
+#define HEARS_OF_LOSS_NS (1500 * NS_PER_MS)
+
 /* A route as risk's ledger tells it. */
 struct owned {
     char name[96];
@@ -27,6 +29,7 @@ static struct owned routes[ROUTES_MAX];
 static int n_routes;
 static enum risk_state gate_state;
 static bool read_again;      /* the record looked at */
+static int64_t exec_lost_ns; /* when exec's ledger last went back; 0 = never */
 static struct limits limits; /* in force; all zero before the first */
 
 /* Accepted decisions that were ever written. */
@@ -265,7 +268,9 @@ static void check_idle(const struct message *m, const struct owned *r)
     if (r->open.epoch)
         violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s, on which %" PRIu64 "/%" PRIu64 " is open",
                  m->env.epoch, m->env.pos, r->name, r->open.epoch, r->open.pos);
-    if (!read_again && r->accepted.epoch && !has_ended(r->accepted))
+    /* risk hears of what exec has lost when exec is back */
+    const bool may_have_ended = world.mono_ns - exec_lost_ns < HEARS_OF_LOSS_NS;
+    if (!read_again && r->accepted.epoch && !may_have_ended && !has_ended(r->accepted))
         violated("decision %" PRIu64 "/%" PRIu64 " accepts on %s; exec has not told the end of %" PRIu64
                  "/%" PRIu64,
                  m->env.epoch, m->env.pos, r->name, r->accepted.epoch, r->accepted.pos);
@@ -387,6 +392,7 @@ void invariants_reset(int stream)
         for (uint32_t i = 0; i < n_accepted; i++)
             accepted[i].never_sent = false;
     } else {
+        exec_lost_ns = world.mono_ns;
         table_destroy(&traded);
         traded = table_new(IDS_MAX, 60);
         if (!traded)

@@ -112,6 +112,8 @@ static void wait_until_settled(void)
 static void stop(struct process *p)
 {
     struct reply reply;
+    while (!p->up) /* it has just ended by itself, to begin anew */
+        task_sleep(5 * NS_PER_MS);
     p->wanted = false;
     (void)tell(p, VERB_STOP, 5 * NS_PER_SEC, &reply);
     for (const int64_t until = world.mono_ns + 10 * NS_PER_SEC; p->up; task_sleep(5 * NS_PER_MS))

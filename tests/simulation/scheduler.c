@@ -52,16 +52,33 @@ enum fault {
     FAULT_SECOND_RECORDER,
     FAULT_HALT,
     FAULT_STRAY_INTENT,
+    FAULT_DISK_TEAR,
     FAULT_POWER,
+    FAULT_OWNER_POWER,
     FAULTS
 };
 
-static const char *const fault_names[FAULTS] = {
-    "kill",           "kill in a gap",      "pause",           "pause past the lease",
-    "pause in a gap", "connection cut",     "connection slow", "clock jumps",
-    "disk full",      "disk slow",          "write fails",     "sync fails",
-    "store away",     "commit's word lost", "row refused",     "second recorder",
-    "halt",           "stray intent",       "power lost"};
+static const char *const fault_names[FAULTS] = {"kill",
+                                                "kill in a gap",
+                                                "pause",
+                                                "pause past the lease",
+                                                "pause in a gap",
+                                                "connection cut",
+                                                "connection slow",
+                                                "clock jumps",
+                                                "disk full",
+                                                "disk slow",
+                                                "write fails",
+                                                "sync fails",
+                                                "store away",
+                                                "commit's word lost",
+                                                "row refused",
+                                                "second recorder",
+                                                "halt",
+                                                "stray intent",
+                                                "torn write",
+                                                "power lost",
+                                                "an owner's power lost"};
 
 void knobs_draw(void)
 {
@@ -73,7 +90,8 @@ void knobs_draw(void)
                                       [FAULT_DISK_WRITE] = 1,   [FAULT_DISK_SYNC] = 1,
                                       [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
                                       [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
-                                      [FAULT_HALT] = 1,         [FAULT_STRAY_INTENT] = 8};
+                                      [FAULT_HALT] = 1,         [FAULT_STRAY_INTENT] = 8,
+                                      [FAULT_DISK_TEAR] = 2};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
     k->workers = 1 + (int)draw(WORKERS_MOST);
@@ -93,8 +111,10 @@ void knobs_draw(void)
     k->reports_fail = chance(300);
     for (int i = 0; i < FAULTS; i++)
         k->fault_weight[i] = chance(600) ? usual[i] * (1 + (int)draw(3)) : 0;
-    if (power)
-        k->fault_weight[FAULT_POWER] = 12;
+    if (power) {
+        k->fault_weight[FAULT_POWER] = chance(700) ? 12 : 0;
+        k->fault_weight[FAULT_OWNER_POWER] = chance(700) ? 12 : 0;
+    }
 }
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
@@ -134,7 +154,18 @@ void power_lost(void)
             p->restart_ns = back_ns;
     }
     world.boots++;
-    disk_power_lost();
+    disk_power_lost(-1);
+}
+
+/* Only of what risk or exec runs on, as if that were a host of its own: who follows it lives on, and has heard more
+ * than is left. */
+static void power_lost_of_an_owner(void)
+{
+    struct process *p = process_named(chance(500) ? "risk" : "exec");
+    if (p->up)
+        process_kill(p);
+    TRACE("the power of %s is lost", p->name);
+    disk_power_lost(stream_of(p->name));
 }
 
 static void second_recorder(void)
@@ -224,8 +255,14 @@ static void inject(enum fault fault)
     case FAULT_STRAY_INTENT:
         stray_intent();
         return;
+    case FAULT_DISK_TEAR:
+        disk_tear();
+        return;
     case FAULT_POWER:
         power_lost();
+        return;
+    case FAULT_OWNER_POWER:
+        power_lost_of_an_owner();
         return;
     case FAULTS:
         return;

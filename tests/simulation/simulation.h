@@ -129,10 +129,11 @@ void network_stray_intent(const void *bytes, size_t len); /* comes to risk, from
 
 struct disk_file;
 void disk_process_died(const struct process *p);
-void disk_power_lost(void);
+void disk_power_lost(int stream); /* -1: of all */
 void disk_fill(int64_t for_ns);
 void disk_slow(int64_t for_ns);
 void disk_break(bool sync);               /* the next write, or sync, of some journal fails */
+void disk_tear(void);                     /* some owner dies within its next write */
 bool disk_sync_broke(const char *stream); /* a sync has failed in the life of its owner */
 void disk_heal(void);
 /* A snapshot in that journal's directory includes the other ledger up to pos. */
