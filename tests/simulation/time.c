@@ -70,6 +70,13 @@ void failpoint(void)
     }
 }
 
+/* Who waits for another task looks again and again, but not so often that nothing else gets a turn: a disk may be slow
+ * for long. */
+static int64_t longer(int64_t ns)
+{
+    return ns < 200 * NS_PER_US ? 2 * ns : ns;
+}
+
 /* ---- rhythms --------------------------------------------------------------------------------------------------- */
 
 struct rhythm {
@@ -111,8 +118,8 @@ void rhythm_stop(struct rhythm **self)
     *self = NULL;
     if (!r)
         return;
-    while (r->beating)
-        task_sleep(NS_PER_US);
+    for (int64_t ns = NS_PER_US; r->beating; ns = longer(ns))
+        task_sleep(ns);
     task_end(r->task);
     free(r);
 }
@@ -123,7 +130,8 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 {
     int status;
-    while ((status = pthread_mutex_trylock(lock)) != 0 && process_running())
-        task_sleep(NS_PER_US);
+    for (int64_t ns = NS_PER_US; (status = pthread_mutex_trylock(lock)) != 0 && process_running();
+         ns = longer(ns))
+        task_sleep(ns);
     return status;
 }
