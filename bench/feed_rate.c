@@ -27,7 +27,7 @@ struct frames {
 };
 
 /* What a round measured. */
-struct tally {
+struct timing {
     int64_t ns[KINDS];
     uint64_t messages[KINDS];
     uint64_t bytes[KINDS];
@@ -125,7 +125,7 @@ static int64_t play_all(const struct venue_ops *ops, const struct frames *frames
     return ns;
 }
 
-static void play_each(const struct venue_ops *ops, const struct frames *frames, struct tally *tally)
+static void play_each(const struct venue_ops *ops, const struct frames *frames, struct timing *tally)
 {
     struct venue_market *market = taken(ops->open(NULL, &sink));
     memset(tally, 0, sizeof *tally);
@@ -167,7 +167,7 @@ static int64_t clock_cost(void)
 
 static bool measure(const char *path)
 {
-    static struct tally tallies[ROUNDS];
+    static struct timing tallies[ROUNDS];
     int64_t whole[ROUNDS], of_kind[ROUNDS];
     struct frames frames = {0};
     const struct venue_ops *ops = load(path, &frames);

@@ -2,10 +2,8 @@
  * venues send, cannot overflow and are gathered without looking; longer ones are gathered with every step
  * checked. The plain form that nearly all prices and sizes have, digits with or without a point, goes before.
  */
-#include <endian.h>
-#include <string.h>
-
 #include "lib/base/decimal.h"
+#include "lib/base/decimal_scan.h"
 
 enum { UNCHECKED_DIGITS = 19 };
 
@@ -39,31 +37,12 @@ static struct dec tight(uint64_t m, int behind)
     return (struct dec){.m = (int64_t)m, .exp = (int8_t)(m == 0 ? 0 : -behind)};
 }
 
-/* Eight digits at once, the first in the lowest byte: false when one is none. The zeros at their end are
- * dropped, and *kept says how many digits are left. */
-static bool read_eight(const char *text, uint64_t *value, int *kept)
-{
-    uint64_t v;
-    memcpy(&v, text, sizeof v);
-    v = le64toh(v) ^ UINT64_C(0x3030303030303030); /* of a digit its value, of all else more than 9 */
-    if (((v | (v + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0)) != 0)
-        return false;
-    int zeros = v == 0 ? 8 : __builtin_clzll(v) / 8;
-    v = v == 0 ? 0 : v << (8 * zeros);
-    /* Neighbours join to pairs, pairs to fours, fours to the whole. */
-    v = (v * 10 + (v >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    v = (v * 100 + (v >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    *value = (v * 10000 + (v >> 32)) & UINT32_MAX;
-    *kept = 8 - zeros;
-    return true;
-}
-
 /* False: not of this form, which does not mean that it is no number. */
 static bool read_plain(const char *text, size_t len, struct dec *out)
 {
     static const uint64_t powers[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     const char *p = text, *end = text + len;
-    uint64_t m = 0, eight;
+    uint64_t m = 0;
     int kept;
     if (len == 0 || len >= UNCHECKED_DIGITS)
         return false;
@@ -78,8 +57,10 @@ static bool read_plain(const char *text, size_t len, struct dec *out)
     if (*p++ != '.' || p == end)
         return false;
     if (end - p == 8) {
-        if (!read_eight(p, &eight, &kept))
+        uint64_t eight = scan_load(p);
+        if (scan_count(eight) != 8)
             return false;
+        eight = scan_tight(eight, 8, &kept);
         *out = tight(m * powers[kept] + eight, kept);
         return true;
     }

@@ -170,6 +170,12 @@ static int find_fit(struct l2_book *self, enum value value, struct dec v, struct
     return OK;
 }
 
+static int find_fits(struct l2_book *self, struct dec price, struct dec qty, struct fit *p, struct fit *q)
+{
+    int status = find_fit(self, PRICE, price, p);
+    return status == OK ? find_fit(self, QTY, qty, q) : status;
+}
+
 /* Brings all held values to another exponent, which is known to hold them. */
 static void rescale(struct l2_book *self, enum value value, int exp)
 {
@@ -271,16 +277,21 @@ int l2_book_set(struct l2_book *self, enum side side, struct dec price, struct d
             ladder_remove(ladder, rank_of(side, p.mantissa));
         return OK;
     }
-    int status = find_fit(self, PRICE, price, &p);
-    if (status == OK)
-        status = find_fit(self, QTY, qty, &q);
-    if (status != OK)
-        return status;
+    bool fits = self->price.known && self->qty.known && mantissa_at(price, self->price.exp, &p.mantissa) &&
+                mantissa_at(qty, self->qty.exp, &q.mantissa);
+    if (!fits) {
+        int status = find_fits(self, price, qty, &p, &q);
+        if (status != OK)
+            return status;
+    }
     int64_t rank = rank_of(side, p.mantissa);
-    if (ladder->n >= L2_LEVELS_MAX && (p.exp != self->price.exp || !ladder_has(ladder, rank)))
+    bool full = ladder->n >= L2_LEVELS_MAX;
+    if (full && ((!fits && p.exp != self->price.exp) || !ladder_has(ladder, rank)))
         return E_FULL;
-    rescale(self, PRICE, p.exp);
-    rescale(self, QTY, q.exp);
+    if (!fits) {
+        rescale(self, PRICE, p.exp);
+        rescale(self, QTY, q.exp);
+    }
     return ladder_set(ladder, rank, q.mantissa) ? OK : E_FULL;
 }
 
