@@ -42,6 +42,8 @@ struct venue_book {
     int64_t recv_ns;    /* receipt of the last frame that changed it */
     uint32_t index;     /* 0, 1, 2, ... within the venue_market */
     uint64_t gaps, resyncs;
+    uint64_t checksums; /* that did not hold */
+    uint64_t feeds; /* connections that bring its changes now, a bit each (number modulo 64) */
 };
 
 /* What a venue says about a connection, beside books. */

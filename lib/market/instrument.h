@@ -32,8 +32,18 @@ void instrument_file_close(struct instrument_file **self);
 uint32_t instrument_file_count(const struct instrument_file *self);
 uint32_t instrument_file_skipped(const struct instrument_file *self);
 
+/* An empty one, for what a venue's own endpoint answers; holds up to `capacity` instruments. NULL: out of memory. */
+struct instrument_file *instrument_file_new(uint32_t capacity);
+
+/* Takes an entry, in one of the forms above, in place of what was told of that instrument before. E_TYPE: of unknown
+ * form, or it tells nothing; E_RANGE, E_FULL. */
+struct json;
+struct json_node;
+int instrument_file_take(struct instrument_file *self, const char *venue, const char *venue_symbol,
+                         const struct json *json, const struct json_node *entry);
+
 /* Overwrites in inst what the file tells of it, looked up by inst->venue and inst->venue_symbol: tick, lot,
- * minima, fees, exponents, and where the file names the currencies, these and the symbol. `learned` becomes
+ * minima, fees, multiplier, exponents, and where the file names the currencies, these and the symbol. `learned` becomes
  * false when both steps are told. false, and nothing written, when the file has no such entry or is NULL. */
 bool instrument_file_apply(const struct instrument_file *self, struct inst *inst);
 

@@ -14,8 +14,8 @@ enum { FILE_BYTES_MAX = 256 * 1024 * 1024, KEY_MAX = 64 };
 
 /* What a file says of one instrument. What it does not say is absent, and leaves an inst as it was. */
 struct told {
-    bool has_tick, has_lot, has_min_qty, has_min_notional, has_taker, has_maker;
-    struct dec tick, lot, min_qty, min_notional, taker_bps, maker_bps;
+    bool has_tick, has_lot, has_min_qty, has_min_notional, has_taker, has_maker, has_multiplier;
+    struct dec tick, lot, min_qty, min_notional, taker_bps, maker_bps, multiplier;
     char base[16];
     char quote[16];
     char settle[16];
@@ -97,6 +97,7 @@ static void take_exchange_form(const struct json *json, const struct json_node *
         filters && filters->kind == JSON_ARRAY ? json_first(json, filters) : NULL;
     for (; filter; filter = json_after(json, filters, filter))
         take_filter(json, filter, told);
+    take(json_get(json, entry, "contractSize"), &told->multiplier, &told->has_multiplier);
     if (json_text(json_get(json, entry, "baseAsset"), told->base, sizeof told->base) != OK ||
         json_text(json_get(json, entry, "quoteAsset"), told->quote, sizeof told->quote) != OK) {
         told->base[0] = '\0';
@@ -241,6 +242,35 @@ int instrument_file_open(const char *path, struct instrument_file **out, char *e
     return OK;
 }
 
+struct instrument_file *instrument_file_new(uint32_t capacity)
+{
+    struct instrument_file *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->names = table_new(capacity, KEY_MAX);
+    self->told = calloc(capacity, sizeof *self->told);
+    if (!self->names || !self->told)
+        instrument_file_close(&self);
+    return self;
+}
+
+int instrument_file_take(struct instrument_file *self, const char *venue, const char *venue_symbol,
+                         const struct json *json, const struct json_node *entry)
+{
+    char key[KEY_MAX];
+    struct told told;
+    if (!take_entry(json, entry, &told)) {
+        self->skipped++;
+        return E_TYPE;
+    }
+    if (!key_of(venue, strlen(venue), venue_symbol, strlen(venue_symbol), key))
+        return E_RANGE;
+    int index = table_intern(self->names, key, strlen(key));
+    if (index >= 0)
+        self->told[index] = told;
+    return index < 0 ? index : OK;
+}
+
 void instrument_file_close(struct instrument_file **self)
 {
     if (!*self)
@@ -310,6 +340,8 @@ bool instrument_file_apply(const struct instrument_file *self, struct inst *inst
         inst->taker_bps = told->taker_bps;
     if (told->has_maker)
         inst->maker_bps = told->maker_bps;
+    if (told->has_multiplier)
+        inst->multiplier = told->multiplier;
     inst->learned = !(told->has_tick && told->has_lot);
     return true;
 }

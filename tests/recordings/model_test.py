@@ -41,10 +41,13 @@ def best_text(bids, asks):
 
 
 class BinanceModel:
-    """One book, by sections 1 and 2 of the exchange's rules."""
+    """One book, by sections 1 and 2 of the exchange's rules.
+
+    Of two connections one is taken; what the other brings meanwhile is kept, so that it can take over when the first
+    ends or misses something."""
 
     def __init__(self, chained):
-        self.chained, self.synced, self.buffer, self.feeds = chained, False, [], set()
+        self.chained, self.synced, self.buffer, self.feeds, self.source = chained, False, [], set(), None
 
     def verdict(self, e):
         if not self.chained:
@@ -64,14 +67,46 @@ class BinanceModel:
                     side[Decimal(p)] = Decimal(q)
         self.last, self.fresh = e["u"], False
 
+    def drop_old(self):
+        while self.buffer and self.verdict(self.buffer[0]) == "old":
+            self.buffer.pop(0)
+
+    def join(self):
+        while self.buffer:
+            verdict = self.verdict(self.buffer[0])
+            if verdict == "gap":
+                self.synced = False
+                return
+            e = self.buffer.pop(0)
+            if verdict == "next":
+                self.apply(e)
+
+    def take_over(self, source):
+        """True when what the other connection has brought continues the book."""
+        self.drop_old()
+        if not self.buffer or self.verdict(self.buffer[0]) != "next":
+            return False
+        self.source = source
+        self.join()
+        return True
+
     def on_diff(self, e, conn):
         """True when the book was touched and is synchronised."""
+        if self.source not in self.feeds:
+            self.source = conn
         self.feeds.add(conn)
+        if conn != self.source:
+            if self.synced:
+                self.drop_old()
+                self.buffer.append(e)
+            return False
         if not self.synced:
             self.buffer.append(e)
             return False
         verdict = self.verdict(e)
         if verdict == "gap":
+            if self.take_over(min(self.feeds - {conn}, default=None)):
+                return self.synced
             self.synced, self.buffer = False, [e]
         elif verdict == "next":
             self.apply(e)
@@ -87,21 +122,23 @@ class BinanceModel:
             return False
         self.bids = {Decimal(p): Decimal(q) for p, q in s["bids"]}
         self.asks = {Decimal(p): Decimal(q) for p, q in s["asks"]}
-        while self.buffer:
-            verdict = self.verdict(self.buffer[0])
-            if verdict == "gap":
-                return False
-            e = self.buffer.pop(0)
-            if verdict == "next":
-                self.apply(e)
         self.synced = True
-        return True
+        self.join()
+        return self.synced
 
     def on_connect(self, conn):
-        if conn in self.feeds:
-            self.feeds.discard(conn)
-            if not self.feeds:
-                self.synced, self.buffer = False, []
+        """True as on_diff."""
+        if conn not in self.feeds:
+            return False
+        self.feeds.discard(conn)
+        if conn != self.source:
+            self.buffer = [] if self.synced else self.buffer
+            return False
+        self.source = min(self.feeds, default=None)
+        if self.feeds and self.synced:
+            return self.take_over(self.source) and self.synced
+        self.synced, self.buffer = False, []
+        return False
 
 
 class Exchange:
@@ -203,8 +240,10 @@ def binance_recording(rng, market):
     books = {n: BinanceModel(chained) for n in names}
     old_snapshots = {n: [] for n in names}
     held = []  # messages that are swapped with a later one
+    seen = {}  # symbols, in the order in which they are named first
 
     def send(name, event, conn):
+        seen[name] = True
         msg = {"stream": name.lower() + "@depth", "data": event} if rng.random() < 0.5 else event
         line = rec.add("ws", conn, ws, json.dumps(msg))
         if books[name].on_diff(event, conn):
@@ -222,15 +261,18 @@ def binance_recording(rng, market):
             if rng.random() < 0.3:
                 snapshot = rng.choice(old_snapshots[name])
             line = rec.add("http", 0, http % name, json.dumps(snapshot))
+            seen[name] = True
             if books[name].on_snapshot(snapshot):
                 rec.want.append(f"{line} {name} {best_text(books[name].bids, books[name].asks)}")
         elif fate < 0.1:
             noise(rec, rng, ws)
         elif fate < 0.105:
             conn = rng.choice([1, 1, 2])
-            rec.add("connect", conn, ws, "")
-            for book in books.values():
-                book.on_connect(conn)
+            line = rec.add("connect", conn, ws, "")
+            for connected in seen:
+                book = books[connected]
+                if book.on_connect(conn):
+                    rec.want.append(f"{line} {connected} {best_text(book.bids, book.asks)}")
         elif exchange[name].first is not None:
             event = {**exchange[name].diff(), "s": name}
             if fate < 0.12:

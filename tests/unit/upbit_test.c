@@ -256,7 +256,7 @@ START_TEST(trades_say_which_side_took)
     ck_assert_int_eq(last_trade.qty_exp, -8);
     ck_assert_int_eq(last_trade.venue_time, 1618678262000000000);
     ws("{\"type\":\"trade\",\"code\":\"KRW-LAMB\",\"trade_price\":127,\"trade_volume\":1,\"ask_bid\":\"ASK\","
-       "\"sequential_id\":1}");
+       "\"sequential_id\":1618678262000004}");
     ck_assert_int_eq(last_trade.aggressor, SIDE_SELL);
     ck_assert_int_eq(ws("{\"ty\":\"trade\",\"cd\":\"KRW-LAMB\",\"tp\":127}"), E_SYNTAX);
 }

@@ -32,7 +32,8 @@ static struct feed_book *add_book(struct venue_market *self, const char *name, s
         return NULL;
     }
     struct inst *inst = &book->shown.inst;
-    binance_instrument(self->rules, table_key(self->names, (uint32_t)index), self->instruments, inst);
+    binance_instrument(self->rules, table_key(self->names, (uint32_t)index), self->instruments, self->told,
+                       inst);
     if (!inst->learned)
         l2_book_set_exponents(book->shown.book, inst->price_exp, inst->qty_exp);
     book->shown.index = (uint32_t)index;
@@ -197,8 +198,103 @@ static void settle_snapshot(struct venue_market *self, struct feed_book *book)
     show(self, book);
 }
 
-int binance_book_take_diff(struct venue_market *self, struct feed_book *book, const struct diff *diff)
+/* Joins what was kept. A gap within ends it: from there on the diffs wait for another snapshot. */
+static int join_pending(struct venue_market *self, struct feed_book *book)
 {
+    const struct change *changes;
+    const struct diff *diff;
+    while ((diff = pending_first(&book->pending, &changes)) != NULL) {
+        enum join join = binance_join(self->rules, book->shown.venue_seq, book->fresh, diff->ids);
+        if (join == JOIN_GAP) {
+            say_gap(self, book, diff->ids);
+            binance_book_lose(self, book, STALE_GAP);
+            return OK;
+        }
+        int status = join == JOIN_NEXT ? apply(self, book, diff, changes) : OK;
+        if (status != OK)
+            return status;
+        pending_drop(&book->pending);
+    }
+    return OK;
+}
+
+/* What the connection that stands by has brought and the book has not, kept until it is needed. */
+static void keep_standby(struct venue_market *self, struct feed_book *book, const struct diff *diff,
+                         uint32_t conn)
+{
+    const struct change *changes;
+    const struct diff *first;
+    while ((first = pending_first(&book->pending, &changes)) != NULL &&
+           binance_join(self->rules, book->shown.venue_seq, book->fresh, first->ids) == JOIN_OLD)
+        pending_drop(&book->pending);
+    book->standby = conn % 64;
+    (void)pending_push(&book->pending, diff, self->changes);
+    self->counters.ignored++;
+}
+
+/* The diffs of the connection that stands by continue the book: from now on they are taken. false: they do not. */
+static bool take_over(struct venue_market *self, struct feed_book *book)
+{
+    const struct change *changes;
+    const struct diff *first;
+    enum join join = JOIN_OLD;
+    while (join == JOIN_OLD && (first = pending_first(&book->pending, &changes)) != NULL) {
+        join = binance_join(self->rules, book->shown.venue_seq, book->fresh, first->ids);
+        if (join == JOIN_OLD)
+            pending_drop(&book->pending);
+    }
+    if (join != JOIN_NEXT)
+        return false;
+    book->source = book->standby;
+    int status = join_pending(self, book);
+    if (status != OK)
+        drop_levels(self, book, status);
+    else if (book->synced)
+        settle_diff(self, book);
+    return true;
+}
+
+bool binance_book_fed(struct feed_book *book, uint32_t conn)
+{
+    uint64_t *feeds = &book->shown.feeds;
+    if (!(*feeds & UINT64_C(1) << book->source))
+        book->source = conn % 64;
+    *feeds |= UINT64_C(1) << conn % 64;
+    return book->source == conn % 64;
+}
+
+void binance_book_cut(struct venue_market *self, struct feed_book *book, uint32_t conn)
+{
+    uint64_t bit = UINT64_C(1) << conn % 64;
+    book->best_seq = book->trade_id = 0;
+    if (!(book->shown.feeds & bit))
+        return;
+    book->shown.feeds &= ~bit;
+    if (book->source != conn % 64) {
+        if (book->synced)
+            pending_clear(&book->pending);
+        return;
+    }
+    bool others = book->shown.feeds != 0;
+    book->source = others ? (uint32_t)__builtin_ctzll(book->shown.feeds) : 0;
+    if (others && book->synced) {
+        book->standby = book->source;
+        (void)take_over(self, book); /* nothing pending: it has brought nothing that is new */
+        return;
+    }
+    pending_clear(&book->pending);
+    if (book->synced)
+        binance_book_lose(self, book, STALE_DISCONNECT);
+}
+
+int binance_book_take_diff(struct venue_market *self, struct feed_book *book, const struct diff *diff,
+                           uint32_t conn)
+{
+    if (!binance_book_fed(book, conn)) {
+        if (book->synced)
+            keep_standby(self, book, diff, conn);
+        return OK;
+    }
     if (!book->synced) {
         keep(self, book, diff, self->changes);
         return OK;
@@ -208,6 +304,9 @@ int binance_book_take_diff(struct venue_market *self, struct feed_book *book, co
         self->counters.ignored++;
         return OK;
     case JOIN_GAP:
+        if (take_over(self, book))
+            return OK;
+        pending_clear(&book->pending);
         say_gap(self, book, diff->ids);
         binance_book_lose(self, book, STALE_GAP);
         keep(self, book, diff, self->changes);
@@ -239,26 +338,6 @@ static bool snapshot_joins(struct venue_market *self, const struct feed_book *bo
         return false;
     }
     return true;
-}
-
-/* Joins what was kept. A gap within ends it: from there on the diffs wait for another snapshot. */
-static int join_pending(struct venue_market *self, struct feed_book *book)
-{
-    const struct change *changes;
-    const struct diff *diff;
-    while ((diff = pending_first(&book->pending, &changes)) != NULL) {
-        enum join join = binance_join(self->rules, book->shown.venue_seq, book->fresh, diff->ids);
-        if (join == JOIN_GAP) {
-            say_gap(self, book, diff->ids);
-            binance_book_lose(self, book, STALE_GAP);
-            return OK;
-        }
-        int status = join == JOIN_NEXT ? apply(self, book, diff, changes) : OK;
-        if (status != OK)
-            return status;
-        pending_drop(&book->pending);
-    }
-    return OK;
 }
 
 int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book, uint64_t last,

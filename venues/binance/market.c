@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "venues/binance/answers.h"
 #include "venues/binance/binance.h"
 #include "venues/binance/book.h"
+#include "venues/binance/diff_text.h"
+#include "venues/binance/line.h"
 #include "venues/url.h"
 
 /* ---- life ------------------------------------------------------------------------------------------- */
@@ -19,6 +22,7 @@ static void market_close(struct venue_market **self)
         binance_book_free((*self)->books[i]);
     json_destroy(&(*self)->json);
     table_destroy(&(*self)->names);
+    instrument_file_close(&(*self)->told);
     free((*self)->changes);
     free(*self);
     *self = NULL;
@@ -106,14 +110,17 @@ static struct feed_book *book_of(struct venue_market *self, const struct json_no
 }
 
 /* Times are milliseconds, or microseconds where the socket was asked for them. */
-static int64_t read_time(const struct json_node *node)
+static int64_t time_of(int64_t t)
 {
-    int64_t t;
-    if (json_i64(node, &t) != OK || t < 0)
-        return 0;
     if (t <= INT64_MAX / 1000000)
         return t * 1000000;
     return t <= INT64_MAX / 1000 ? t * 1000 : 0;
+}
+
+static int64_t read_time(const struct json_node *node)
+{
+    int64_t t;
+    return json_i64(node, &t) == OK && t >= 0 ? time_of(t) : 0;
 }
 
 static int64_t event_time(struct venue_market *self, const struct json_node *event)
@@ -142,14 +149,30 @@ static int on_depth(struct venue_market *self, const struct frame *frame, const 
     struct feed_book *book = book_of(self, json_get(self->json, event, "s"));
     if (!book)
         return E_SYNTAX;
-    book->feeds |= UINT64_C(1) << frame->conn % 64;
     int status = read_diff(self, event, &diff);
     if (status == OK)
-        return binance_book_take_diff(self, book, &diff);
+        return binance_book_take_diff(self, book, &diff, frame->conn);
     /* What it would have changed is lost. */
-    if (book->synced)
+    if (binance_book_fed(book, frame->conn) && book->synced) {
+        pending_clear(&book->pending);
         binance_book_lose(self, book, STALE_GAP);
+    }
     return status;
+}
+
+/* A diff of the usual form. E_ABSENT: it is none, and the parser's. */
+static int on_plain_diff(struct venue_market *self, const struct frame *frame)
+{
+    struct diff_text text;
+    if (!diff_text_read(frame->text, frame->len, self->rules->chained, &text, self->changes,
+                        self->changes_cap))
+        return E_ABSENT;
+    struct feed_book *book = binance_book_named(self, text.symbol, text.symbol_len);
+    if (!book)
+        return E_SYNTAX;
+    struct diff diff = {.ids = text.ids, .venue_time = time_of(text.time), .n_changes = text.n_changes};
+    self->n_changes = text.n_changes;
+    return binance_book_take_diff(self, book, &diff, frame->conn);
 }
 
 /* The exponent at which both values stand: the book's, else what they need. */
@@ -204,6 +227,12 @@ static int on_best(struct venue_market *self, const struct frame *frame, const s
     return OK;
 }
 
+static int ignore(struct venue_market *self)
+{
+    self->counters.ignored++;
+    return OK;
+}
+
 /* id: "t" of a trade, "a" of an aggregate. */
 static int on_trade(struct venue_market *self, const struct frame *frame, const struct json_node *event,
                     const char *id_key)
@@ -221,11 +250,16 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
         return binance_error(self, E_SYNTAX, "%s: trade: expected %s, p, q, m", book->shown.inst.venue_symbol,
                              id_key);
     bool single = *id_key == 't';
+    uint64_t number = 0;
+    (void)json_u64(id, &number);
+    if (single && !book->sends_trades)
+        book->trade_id = 0; /* what was counted were aggregates */
     book->sends_trades |= single;
-    if ((kind && !json_is(kind, "MARKET")) || (!single && book->sends_trades)) {
-        self->counters.ignored++;
-        return OK;
-    }
+    /* Ids rise: what does not was brought by another connection before. */
+    if ((kind && !json_is(kind, "MARKET")) || (!single && book->sends_trades) ||
+        (number > 0 && number <= book->trade_id))
+        return ignore(self);
+    book->trade_id = number;
     price = dec_tight(price);
     qty = dec_tight(qty);
     struct trade trade = {.venue_time = read_time(json_get(json, event, "T")), .recv_time = frame->recv_ns};
@@ -245,12 +279,6 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
     return OK;
 }
 
-static int ignore(struct venue_market *self)
-{
-    self->counters.ignored++;
-    return OK;
-}
-
 static int on_event(struct venue_market *self, const struct frame *frame)
 {
     const struct json *json = self->json;
@@ -258,6 +286,8 @@ static int on_event(struct venue_market *self, const struct frame *frame)
     if (event->kind != JSON_OBJECT)
         return ignore(self);
     if (json_get(json, event, "stream")) {
+        if (json_is(json_get(json, event, "stream"), "!serverShutdown"))
+            return binance_say(self, frame);
         event = json_get(json, event, "data");
         if (!event || event->kind != JSON_OBJECT)
             return ignore(self);
@@ -274,16 +304,23 @@ static int on_event(struct venue_market *self, const struct frame *frame)
     /* On the spot market alone the best price has no event type. */
     if (!type && json_get(json, event, "u") && json_get(json, event, "B") && json_get(json, event, "A"))
         return on_best(self, frame, event);
-    return ignore(self);
+    return binance_say(self, frame);
 }
 
-static int on_answer(struct venue_market *self, const struct frame *frame)
+static int on_message(struct venue_market *self, const struct frame *frame)
+{
+    int status = json_parse(self->json, frame->text, frame->len);
+    if (status == OK)
+        return on_event(self, frame);
+    return binance_error(self, status, "message: %.80s", json_error(self->json));
+}
+
+static int on_depth_answer(struct venue_market *self, const struct frame *frame)
 {
     char name[NAME_MAX_BYTES];
     struct url url;
     uint64_t last;
-    if (!url_read(frame->url, &url) || !url_path_ends(&url, "/depth") ||
-        !url_query(&url, "symbol", name, sizeof name))
+    if (!url_read(frame->url, &url) || !url_query(&url, "symbol", name, sizeof name))
         return ignore(self);
     if (json_parse(self->json, frame->text, frame->len) != OK)
         return binance_error(self, E_SYNTAX, "%s: snapshot: %.60s", name, json_error(self->json));
@@ -305,22 +342,21 @@ static int on_answer(struct venue_market *self, const struct frame *frame)
     return binance_book_take_snapshot(self, book, last, event_time(self, root));
 }
 
-/* A socket was opened anew, or is gone: what it alone fed is lost. */
+static int on_answer(struct venue_market *self, const struct frame *frame)
+{
+    struct url url;
+    if (!url_read(frame->url, &url))
+        return ignore(self);
+    if (url_path_ends(&url, "/depth"))
+        return on_depth_answer(self, frame);
+    return url_path_ends(&url, "/exchangeInfo") ? binance_take_instruments(self, frame) : ignore(self);
+}
+
+/* A socket was opened anew, or is gone. */
 static void on_socket(struct venue_market *self, const struct frame *frame)
 {
-    uint64_t bit = UINT64_C(1) << frame->conn % 64;
-    for (uint32_t i = 0; i < self->n_books; i++) {
-        struct feed_book *book = self->books[i];
-        book->best_seq = 0;
-        if (!(book->feeds & bit))
-            continue;
-        book->feeds &= ~bit;
-        if (book->feeds)
-            continue;
-        pending_clear(&book->pending);
-        if (book->synced)
-            binance_book_lose(self, book, STALE_DISCONNECT);
-    }
+    for (uint32_t i = 0; i < self->n_books; i++)
+        binance_book_cut(self, self->books[i], frame->conn);
 }
 
 static int market_on_frame(struct venue_market *self, const struct frame *frame)
@@ -330,11 +366,9 @@ static int market_on_frame(struct venue_market *self, const struct frame *frame)
     self->recv_ns = frame->recv_ns;
     switch (frame->kind) {
     case FRAME_WS:
-        status = json_parse(self->json, frame->text, frame->len);
-        if (status == OK)
-            status = on_event(self, frame);
-        else
-            binance_error(self, status, "message: %.80s", json_error(self->json));
+        status = on_plain_diff(self, frame);
+        if (status == E_ABSENT)
+            status = on_message(self, frame);
         break;
     case FRAME_HTTP:
         status = on_answer(self, frame);
@@ -390,7 +424,8 @@ static enum book_wants market_wants(const struct venue_market *self, uint32_t in
                                      .counters = market_counters,                                            \
                                      .books = market_books,                                                  \
                                      .book_at = market_book_at,                                              \
-                                     .wants = market_wants}
+                                     .wants = market_wants,                                                  \
+                                     .line = &market##_line}
 
 BINANCE_MARKET(binance_spot, "binance");
 BINANCE_MARKET(binance_us, "binance-us");

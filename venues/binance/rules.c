@@ -89,7 +89,8 @@ static size_t name_length(const struct binance_rules *rules, const char *name)
 }
 
 void binance_instrument(const struct binance_rules *rules, const char *name,
-                        const struct instrument_file *file, struct inst *inst)
+                        const struct instrument_file *file, const struct instrument_file *told,
+                        struct inst *inst)
 {
     struct inst named;
     char base[16], quote[16], symbol[32];
@@ -111,7 +112,8 @@ void binance_instrument(const struct binance_rules *rules, const char *name,
     inst->maker_bps = rules->maker_bps;
     inst->learned = true;
     bool dated = len == 0;
-    instrument_file_apply(file, inst);
+    (void)instrument_file_apply(file, inst);
+    (void)instrument_file_apply(told, inst);
     if (dated)
         inst->symbol[0] = '\0';
 }

@@ -20,10 +20,11 @@ extern const struct binance_rules binance_coinm_rules;
 /* The market whose url this is; NULL for any other. */
 const struct binance_rules *binance_rules_of_url(const char *url);
 
-/* Names the instrument of a venue symbol, with the market's standard fees, and what the file tells over these. A
+/* Names the instrument of a venue symbol, with the market's standard fees, what the file tells over these, and what the
+ * exchange itself tells over both (either may be NULL). A
  * name that cannot be split (an unknown quote, a dated future) leaves inst->symbol empty. */
 void binance_instrument(const struct binance_rules *rules, const char *name,
-                        const struct instrument_file *file, struct inst *inst);
+                        const struct instrument_file *file, const struct instrument_file *told, struct inst *inst);
 
 /* What a diff is to a book. */
 enum join {

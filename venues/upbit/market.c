@@ -4,40 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/json.h"
-#include "lib/base/table.h"
 #include "lib/base/text.h"
 #include "lib/market/symbol.h"
+#include "venues/upbit/answers.h"
+#include "venues/upbit/book.h"
+#include "venues/upbit/line.h"
 #include "venues/upbit/terms.h"
-#include "venues/upbit/units.h"
 #include "venues/upbit/upbit.h"
 #include "venues/url.h"
-
-enum { BOOKS_MAX = 4096, NAME_MAX_BYTES = 32 };
-
-struct feed_book {
-    struct venue_book shown;
-    uint64_t time_ms; /* the venue's time of the frame held; 0 = none */
-    uint64_t feeds;   /* connections that bring it, a bit each (number modulo 64) */
-    uint64_t touched; /* number of the last frame that changed it */
-    bool was_live;
-    bool announced;
-    bool tick_told; /* by an instrument file: then it holds, and nothing is made of prices */
-    bool off_table; /* a price was seen that the table of steps does not allow: it is not this market's */
-};
-
-struct venue_market {
-    const struct instrument_file *instruments;
-    struct market_sink sink;
-    struct market_counters counters;
-    struct json *json;
-    struct table *names; /* code to index of books */
-    struct feed_book *books[BOOKS_MAX];
-    uint32_t n_books;
-    uint32_t changed[BOOKS_MAX]; /* books that the frame at hand changed, in order */
-    uint32_t n_changed;
-    struct units units; /* of the message at hand */
-};
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
@@ -86,11 +60,7 @@ static bool upbit_owns(const char *text)
     return false;
 }
 
-static int fail(struct venue_market *self, int status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Notes what was wrong, and hands the status on. */
-static int fail(struct venue_market *self, int status, const char *format, ...)
+int upbit_fail(struct venue_market *self, int status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -99,7 +69,7 @@ static int fail(struct venue_market *self, int status, const char *format, ...)
     return status;
 }
 
-static int ignore(struct venue_market *self)
+int upbit_ignore(struct venue_market *self)
 {
     self->counters.ignored++;
     return OK;
@@ -157,10 +127,10 @@ static struct feed_book *add_book(struct venue_market *self, const char *name, s
     return book;
 }
 
-static struct feed_book *book_of(struct venue_market *self, const struct json_node *code)
+struct feed_book *upbit_book_of(struct venue_market *self, const struct json_node *code)
 {
     if (!code || code->kind != JSON_STRING) {
-        fail(self, E_SYNTAX, "code: expected a market's code");
+        upbit_fail(self, E_SYNTAX, "code: expected a market's code");
         return NULL;
     }
     int index = table_find(self->names, code->text, code->len);
@@ -169,13 +139,13 @@ static struct feed_book *book_of(struct venue_market *self, const struct json_no
     for (uint32_t i = 0; i < code->len; i++) {
         if ((unsigned char)code->text[i] <= ' ' || code->text[i] == '\\' || code->text[i] == 0x7f ||
             i >= 31) {
-            fail(self, E_SYNTAX, "code '%.32s': expected up to 31 plain characters", code->text);
+            upbit_fail(self, E_SYNTAX, "code '%.32s': expected up to 31 plain characters", code->text);
             return NULL;
         }
     }
     struct feed_book *book = code->len ? add_book(self, code->text, code->len) : NULL;
     if (!book)
-        fail(self, E_FULL, "more than %d codes, or an empty one, or out of memory", BOOKS_MAX);
+        upbit_fail(self, E_FULL, "more than %d codes, or an empty one, or out of memory", BOOKS_MAX);
     return book;
 }
 
@@ -191,15 +161,20 @@ static struct dec tick_of(struct feed_book *book)
         (!l2_book_level(levels, SIDE_SELL, 0, &best) && !l2_book_level(levels, SIDE_BUY, 0, &best)))
         return inst->tick;
     price.m = best.price;
+    if (book->venue_tick_new) {
+        book->venue_tick_holds =
+            !upbit_tick(inst->quote, price, &tick) || dec_cmp(tick, book->venue_tick) != 0;
+        book->venue_tick_new = false;
+    }
+    if (book->venue_tick_holds)
+        return book->venue_tick;
     book->off_table = book->off_table || !upbit_on_table(inst->quote, levels);
     if (book->off_table || !upbit_tick(inst->quote, price, &tick))
         tick = (struct dec){1, price.exp};
     return tick;
 }
 
-/* Tells the sink of the instrument before the first word about it, and when its exponents or its tick have
- * changed. */
-static void announce(struct venue_market *self, struct feed_book *book)
+void upbit_announce(struct venue_market *self, struct feed_book *book)
 {
     struct inst *inst = &book->shown.inst;
     int price_exp = l2_book_price_exp(book->shown.book), qty_exp = l2_book_qty_exp(book->shown.book);
@@ -228,7 +203,7 @@ static void show_changed(struct venue_market *self)
 {
     for (uint32_t i = 0; i < self->n_changed; i++) {
         struct feed_book *book = self->books[self->changed[i]];
-        announce(self, book);
+        upbit_announce(self, book);
         if (self->sink.book)
             self->sink.book(self->sink.ctx, &book->shown);
     }
@@ -274,7 +249,7 @@ static void settle(struct venue_market *self, struct feed_book *book, bool was_s
 {
     mark_changed(self, book);
     if (l2_book_crossed(book->shown.book)) {
-        fail(self, E_STATE, "%s: crossed", book->shown.inst.venue_symbol);
+        upbit_fail(self, E_STATE, "%s: crossed", book->shown.inst.venue_symbol);
         l2_book_set_stale(book->shown.book, STALE_CROSSED);
         return;
     }
@@ -299,7 +274,7 @@ static int take_units(struct venue_market *self, struct feed_book *book, int sta
     }
     if (readable) {
         l2_book_clear(book->shown.book, STALE_NO_SNAPSHOT);
-        fail(self, status, "%s: a unit's digits fit no exponent", book->shown.inst.venue_symbol);
+        upbit_fail(self, status, "%s: a unit's digits fit no exponent", book->shown.inst.venue_symbol);
     }
     lose(self, book, STALE_GAP);
     return status;
@@ -308,16 +283,16 @@ static int take_units(struct venue_market *self, struct feed_book *book, int sta
 static int on_orderbook(struct venue_market *self, const struct frame *frame, const struct json_node *event)
 {
     uint64_t time_ms;
-    struct feed_book *book = book_of(self, upbit_member(self->json, event, "cd", "code"));
+    struct feed_book *book = upbit_book_of(self, upbit_member(self->json, event, "cd", "code"));
     if (!book)
         return E_SYNTAX;
-    book->feeds |= UINT64_C(1) << frame->conn % 64;
+    book->shown.feeds |= UINT64_C(1) << frame->conn % 64;
     if (json_u64(upbit_member(self->json, event, "tms", "timestamp"), &time_ms) != OK)
-        return take_units(
-            self, book,
-            fail(self, E_SYNTAX, "%s: timestamp: expected milliseconds", book->shown.inst.venue_symbol));
+        return take_units(self, book,
+                          upbit_fail(self, E_SYNTAX, "%s: timestamp: expected milliseconds",
+                                     book->shown.inst.venue_symbol));
     if (time_ms < book->time_ms)
-        return ignore(self);
+        return upbit_ignore(self);
     char *error = self->counters.last_error;
     int status = units_read(&self->units, self->json, event, error, sizeof self->counters.last_error);
     self->counters.totals_wrong += status == OK && self->units.totals_wrong;
@@ -334,7 +309,7 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
 {
     struct dec price, qty;
     uint64_t time_ms = 0;
-    struct feed_book *book = book_of(self, upbit_member(self->json, event, "cd", "code"));
+    struct feed_book *book = upbit_book_of(self, upbit_member(self->json, event, "cd", "code"));
     if (!book)
         return E_SYNTAX;
     const struct json_node *taker = upbit_member(self->json, event, "ab", "ask_bid");
@@ -342,11 +317,15 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
     if (json_dec(upbit_member(self->json, event, "tp", "trade_price"), &price) != OK ||
         json_dec(upbit_member(self->json, event, "tv", "trade_volume"), &qty) != OK || !id ||
         (!json_is(taker, "ASK") && !json_is(taker, "BID")))
-        return fail(self, E_SYNTAX, "%s: trade: expected price, volume, ask_bid, sequential_id",
-                    book->shown.inst.venue_symbol);
+        return upbit_fail(self, E_SYNTAX, "%s: trade: expected price, volume, ask_bid, sequential_id",
+                          book->shown.inst.venue_symbol);
     struct trade trade = {.recv_time = frame->recv_ns};
     trade.aggressor = json_is(taker, "BID") ? SIDE_BUY : SIDE_SELL;
     trade.price = price.m;
+    uint64_t number = 0; /* ids rise: what does not was brought by another connection before */
+    if (json_u64(id, &number) == OK && number <= book->trade_id)
+        return upbit_ignore(self);
+    book->trade_id = number;
     trade.price_exp = price.exp;
     trade.qty = qty.m;
     trade.qty_exp = qty.exp;
@@ -355,13 +334,12 @@ static int on_trade(struct venue_market *self, const struct frame *frame, const 
     snprintf(trade.trade_id, sizeof trade.trade_id, "%.*s", (int)id->len, id->text);
     memcpy(trade.symbol, book->shown.inst.symbol, sizeof trade.symbol);
     memcpy(trade.venue, book->shown.inst.venue, sizeof trade.venue);
-    announce(self, book);
+    upbit_announce(self, book);
     if (self->sink.trade)
         self->sink.trade(self->sink.ctx, &book->shown, &trade);
     return OK;
 }
 
-/* Status and error objects, and types that are not asked for, have no meaning here. */
 static int on_object(struct venue_market *self, const struct frame *frame, const struct json_node *event)
 {
     const struct json_node *type =
@@ -370,7 +348,7 @@ static int on_object(struct venue_market *self, const struct frame *frame, const
         return on_orderbook(self, frame, event);
     if (json_is(type, "trade"))
         return on_trade(self, frame, event);
-    return ignore(self);
+    return event->kind == JSON_OBJECT ? upbit_say(self, frame, event) : upbit_ignore(self);
 }
 
 /* One object, or in the list formats an array of them. */
@@ -378,7 +356,7 @@ static int on_message(struct venue_market *self, const struct frame *frame)
 {
     int status = json_parse(self->json, frame->text, frame->len);
     if (status != OK)
-        return fail(self, status, "message: %.80s", json_error(self->json));
+        return upbit_fail(self, status, "message: %.80s", json_error(self->json));
     const struct json_node *root = json_root(self->json);
     if (root->kind != JSON_ARRAY)
         return on_object(self, frame, root);
@@ -397,10 +375,11 @@ static void on_socket(struct venue_market *self, const struct frame *frame)
     uint64_t bit = UINT64_C(1) << frame->conn % 64;
     for (uint32_t i = 0; i < self->n_books; i++) {
         struct feed_book *book = self->books[i];
-        if (!(book->feeds & bit))
+        book->trade_id = 0;
+        if (!(book->shown.feeds & bit))
             continue;
-        book->feeds &= ~bit;
-        if (book->feeds)
+        book->shown.feeds &= ~bit;
+        if (book->shown.feeds)
             continue;
         book->time_ms = 0;
         if (l2_book_state(book->shown.book) == BOOK_LIVE)
@@ -417,7 +396,7 @@ static int upbit_on_frame(struct venue_market *self, const struct frame *frame)
         status = on_message(self, frame);
         break;
     case FRAME_HTTP:
-        ignore(self);
+        status = upbit_take_answer(self, frame);
         break;
     case FRAME_CONNECT:
     case FRAME_CLOSE:
@@ -464,4 +443,5 @@ const struct venue_ops upbit = {.name = "upbit",
                                 .counters = upbit_counters,
                                 .books = upbit_books,
                                 .book_at = upbit_book_at,
-                                .wants = upbit_wants};
+                                .wants = upbit_wants,
+                                .line = &upbit_line};
