@@ -85,6 +85,30 @@ struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum m
     return m;
 }
 
+/* All appends come before it, those that are added after it too. */
+static bool sync_is_due(const struct outbox *o)
+{
+    bool due = false;
+    for (uint32_t i = o->next; i < o->n_effects && !due; i++)
+        due = o->effects[i].kind == EFFECT_SYNC;
+    return due;
+}
+
+static struct message *synced(struct outbox *o, struct message *m)
+{
+    outbox_add(o, EFFECT_APPEND, m, PEER_NONE);
+    if (!sync_is_due(o))
+        outbox_sync(o);
+    outbox_add(o, EFFECT_PUBLISH, m, PEER_NONE);
+    return m;
+}
+
+struct message *outbox_record_synced(struct outbox *o, struct ledger_head *head, enum message_type type,
+                                     struct now now)
+{
+    return synced(o, message_to_say(o, head, type, now));
+}
+
 struct message *outbox_epoch(struct outbox *o, struct ledger_head *head, uint64_t epoch, uint64_t boot_id,
                              const char *run, struct now now)
 {
@@ -95,10 +119,7 @@ struct message *outbox_epoch(struct outbox *o, struct ledger_head *head, uint64_
     m->epoch.base_pos = base.pos;
     m->epoch.boot_id = boot_id;
     (void)text_set(m->epoch.run, sizeof m->epoch.run, run);
-    outbox_add(o, EFFECT_APPEND, m, PEER_NONE);
-    outbox_sync(o);
-    outbox_add(o, EFFECT_PUBLISH, m, PEER_NONE);
-    return m;
+    return synced(o, m);
 }
 
 static int write_out(struct outbox *o, const struct devices *d)

@@ -73,6 +73,11 @@ struct ledger_head {
 struct message *outbox_record(struct outbox *o, struct ledger_head *head, enum message_type type,
                               struct now now);
 
+/* As outbox_record; but it is on disk before anybody hears of it (but for sync never). One sync serves all that the
+ * outbox holds. */
+struct message *outbox_record_synced(struct outbox *o, struct ledger_head *head, enum message_type type,
+                                     struct now now);
+
 /* The first word of a new life: moves head on to `epoch`, which must be above its own, with the record that names the
  * head so far as its base. It is on disk before anybody hears of it (but for sync never). The caller applies it to its
  * own state. */

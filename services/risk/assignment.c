@@ -335,7 +335,8 @@ void assignment_tell(const struct risk *self, const struct held_route *route, st
 static void write_assign(struct risk *self, const struct held_route *route, int to, enum assign_cause cause,
                          struct now now, struct outbox *out)
 {
-    struct message *m = outbox_record(out, &self->head, MSG_ASSIGN, now);
+    /* exec syncs what it sends: no fill may be left of a route that the gate has lost */
+    struct message *m = outbox_record_synced(out, &self->head, MSG_ASSIGN, now);
     struct assign *a = &m->assign;
     assignment_tell(self, route, a);
     a->route_epoch++;

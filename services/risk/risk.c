@@ -95,7 +95,8 @@ bool risk_has_exec(const struct risk *self)
 void risk_write_state(struct risk *self, enum risk_state state, enum reason reason, const char *detail,
                       struct now now, struct outbox *out)
 {
-    struct message *m = outbox_record(out, &self->head, MSG_STATE, now);
+    /* who halts and is told that it is done may rely on it */
+    struct message *m = outbox_record_synced(out, &self->head, MSG_STATE, now);
     m->state.state = state;
     m->state.reason = reason;
     snprintf(m->state.detail, sizeof m->state.detail, "%s", detail);

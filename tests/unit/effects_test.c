@@ -125,6 +125,16 @@ START_TEST(an_epoch_is_on_disk_before_its_first_word_and_names_what_was_before_a
 }
 END_TEST
 
+START_TEST(records_that_must_be_on_disk_before_they_are_heard_of_share_one_sync)
+{
+    record();
+    outbox_record_synced(&out, &head, MSG_ASSIGN, (struct now){0});
+    outbox_record_synced(&out, &head, MSG_ASSIGN, (struct now){0});
+    ck_assert_int_eq(effects_run(&out, &devices), OK);
+    ck_assert_str_eq(did, "aaawpypp");
+}
+END_TEST
+
 START_TEST(records_take_contiguous_positions_of_their_epoch)
 {
     for (uint64_t pos = 1; pos <= 3; pos++) {
@@ -198,6 +208,7 @@ int main(void)
     tcase_add_test(promises, every_record_is_written_in_one_write_before_any_is_published);
     tcase_add_test(promises, a_sync_stands_between_the_write_and_the_sending);
     tcase_add_test(promises, an_epoch_is_on_disk_before_its_first_word_and_names_what_was_before_as_its_base);
+    tcase_add_test(promises, records_that_must_be_on_disk_before_they_are_heard_of_share_one_sync);
     tcase_add_test(promises, records_take_contiguous_positions_of_their_epoch);
     tcase_add_test(promises, after_a_failed_write_nothing_is_published_and_nothing_appended_twice);
     tcase_add_test(promises, a_full_buffer_is_written_and_the_record_that_found_no_room_follows);
