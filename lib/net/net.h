@@ -27,7 +27,7 @@ int net_open(const struct net_options *options, struct net **out, char *error, s
 void net_close(struct net **self); /* ends every connection, without a callback */
 
 int net_fd(const struct net *self);          /* readable when net_run has work */
-int64_t net_wait_ns(const struct net *self); /* until its next timer is due; INT64_MAX: none */
+int64_t net_wait_ns(struct net *self); /* until its next timer is due; INT64_MAX: none */
 void net_run(struct net *self);              /* does what is due and returns */
 
 /* ---- WebSocket, client ------------------------------------------------------------------------------- */
