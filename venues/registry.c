@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "venues/binance/binance.h"
+#include "venues/kraken/kraken.h"
+#include "venues/okx/okx.h"
 #include "venues/upbit/upbit.h"
 
 const struct venue_ops *const venues_all[] = {
-    &binance_spot, &binance_us, &binance_usdm, &binance_coinm, &upbit, NULL,
+    &binance_spot, &binance_us, &binance_usdm, &binance_coinm, &upbit, &okx, &kraken, NULL,
 };
 
 const struct venue_ops *venue_of_url(const char *url)
