@@ -93,5 +93,6 @@ void websockets_abandon(struct net *net);
 int requests_begin(struct net *net);
 void requests_abandon(struct net *net);
 void servers_abandon(struct net *net);
+void servers_pulse(struct net *net);
 
 #endif

@@ -34,6 +34,7 @@ static void lws_says(int level, const char *line)
 static void pulse(uv_timer_t *timer)
 {
     websockets_pulse(timer->data);
+    servers_pulse(timer->data);
 }
 
 static int lws_begin(struct net *self)

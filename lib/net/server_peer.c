@@ -1,0 +1,139 @@
+/* A server's WebSocket peers, and what the tests of a client do to them. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/net/serving.h"
+
+enum { PEER_SEND_MAX = 64 * 1024 * 1024, PEER_PING_MAX = 125 };
+
+struct server_peer {
+    struct connection *connection;
+    void *data;
+    char *path;
+    bool open, frozen, dropping, abrupt;
+    struct inbox in;
+    struct outbox out;
+};
+
+int peer_new(struct connection *connection, const char *path)
+{
+    struct server_peer *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return E_FULL;
+    self->connection = connection;
+    self->path = strdup(path);
+    outbox_clear(&self->out);
+    connection->peer = self;
+    if (self->path != NULL)
+        return OK;
+    peer_gone(self);
+    return E_FULL;
+}
+
+void peer_opened(struct server_peer *self)
+{
+    struct server *server = self->connection->server;
+    self->open = true;
+    if (server->events.opened != NULL)
+        server->events.opened(server->events.ctx, self, self->path);
+}
+
+void peer_gone(struct server_peer *self)
+{
+    struct server *server = self->connection->server;
+    self->connection->peer = NULL;
+    self->dropping = true;
+    if (self->open && !server->closing && server->events.closed != NULL)
+        server->events.closed(server->events.ctx, self);
+    inbox_clear(&self->in);
+    outbox_clear(&self->out);
+    free(self->path);
+    free(self);
+}
+
+static int enqueue(struct server_peer *self, enum lws_write_protocol kind, const char *text, size_t len)
+{
+    if (!self->open || self->dropping)
+        return E_STATE;
+    int status = outbox_add(&self->out, kind, text, len, PEER_SEND_MAX);
+    if (status == OK && !self->frozen) {
+        lws_callback_on_writable(self->connection->wsi);
+        self->connection->server->net->touched = true;
+    }
+    return status;
+}
+
+int server_send(struct server_peer *peer, const char *text, size_t len, bool binary)
+{
+    return enqueue(peer, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, text, len);
+}
+
+int server_ping(struct server_peer *peer, const char *payload, size_t len)
+{
+    return len > PEER_PING_MAX ? E_RANGE : enqueue(peer, LWS_WRITE_PING, payload, len);
+}
+
+void server_drop(struct server_peer *peer, bool abrupt)
+{
+    if (peer->dropping)
+        return;
+    peer->dropping = true;
+    peer->abrupt = abrupt;
+    peer->connection->server->net->touched = true;
+    if (abrupt) {
+        /* Closing a socket that does not linger resets the connection: nothing more is sent, not even a goodbye. */
+        struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(lws_get_socket_fd(peer->connection->wsi), SOL_SOCKET, SO_LINGER, &at_once,
+                         sizeof at_once);
+        lws_set_timeout(peer->connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    } else {
+        lws_callback_on_writable(peer->connection->wsi);
+    }
+}
+
+void server_freeze(struct server_peer *peer)
+{
+    peer->frozen = true;
+    peer->connection->server->net->touched = true;
+    (void)lws_rx_flow_control(peer->connection->wsi, 0);
+}
+
+void *server_peer_data(const struct server_peer *peer)
+{
+    return peer->data;
+}
+
+void server_peer_set_data(struct server_peer *peer, void *data)
+{
+    peer->data = data;
+}
+
+int peer_took(struct server_peer *self, struct lws *wsi, char *in, size_t len)
+{
+    const char *text;
+    size_t text_len;
+    if (self->frozen || self->dropping)
+        return 0;
+    int status = inbox_take(&self->in, wsi, in, len, &text, &text_len);
+    if (status < 0) {
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+        return -1;
+    }
+    if (status == 1 && self->connection->server->events.message != NULL)
+        self->connection->server->events.message(self->connection->server->events.ctx, self, text, text_len,
+                                                 lws_frame_is_binary(wsi) != 0);
+    return 0;
+}
+
+int peer_may_write(struct server_peer *self, struct lws *wsi)
+{
+    if (self->frozen)
+        return 0;
+    if (outbox_write(&self->out, wsi) != OK)
+        return -1;
+    if (!self->dropping || self->abrupt || self->out.first != NULL)
+        return 0;
+    lws_close_reason(wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
+    return -1;
+}
