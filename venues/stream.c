@@ -109,8 +109,8 @@ static void describe(struct venue_market *self, struct stream_book *book, const 
     struct inst *inst = &book->shown.inst;
     const struct stream_terms *terms = terms_of(self, name);
     memset(inst, 0, sizeof *inst);
-    inst->learned = true;
     self->rules->name(name, terms, inst);
+    inst->learned = true;
     if (terms)
         apply_terms(terms, inst);
     bool nameless = !inst->symbol[0];
@@ -219,6 +219,7 @@ bool stream_follows(const struct venue_market *self, const struct stream_book *b
 
 void stream_snapshot(struct venue_market *self, struct stream_book *book, uint32_t channel)
 {
+    book->was_lost = book->was_lost || l2_book_state(book->shown.book) != BOOK_LIVE;
     l2_book_clear(book->shown.book, l2_book_reason(book->shown.book));
     top_text_clear(book->text);
     book->synced = false;
@@ -306,11 +307,12 @@ void stream_settle(struct venue_market *self, struct stream_book *book, bool sna
     }
     if (!snapshot || l2_book_crossed(levels))
         return;
-    if (l2_book_state(levels) != BOOK_LIVE && book->was_live) {
+    if (book->was_lost && book->was_live) {
         book->shown.resyncs++;
         self->counters.resyncs++;
     }
     book->was_live = true;
+    book->was_lost = false;
     l2_book_set_live(levels);
 }
 

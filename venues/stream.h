@@ -23,6 +23,7 @@ struct stream_book {
     uint32_t next_depth;    /* of a subscription that was accepted, from its snapshot on; 0 = as it is */
     bool synced;            /* a snapshot is loaded, and every change since */
     bool was_live;
+    bool was_lost; /* STALE when its snapshot began */
     bool announced;
     uint64_t touched; /* number of the last frame that changed it */
 };
