@@ -83,6 +83,10 @@ bool address_read(const char *url, const char *plain, const char *tls, struct ad
 /* A peer's number: digits only; anything else, and what is out of bounds, is 0. */
 int retry_after_read(const char *text, size_t len);
 
+/* Cuts a connection off at the next turn. (Of a timeout set outside of libwebsockets' own turns libuv learns only when
+ * something else happens: so this makes something happen.) */
+void cut_off(struct net *net, struct lws *wsi, int in_s);
+
 /* ---- the parts ------------------------------------------------------------------------------------------- */
 
 extern const lws_retry_bo_t no_idle_pings; /* keep-alive is the caller's */

@@ -31,6 +31,13 @@ static void lws_says(int level, const char *line)
     log_line(LOG_DEBUG, "libwebsockets", "level=%d words=%s", level, clean);
 }
 
+void cut_off(struct net *net, struct lws *wsi, int in_s)
+{
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, in_s > 0 ? in_s : LWS_TO_KILL_ASYNC);
+    lws_cancel_service(net->lws);
+    net->touched = true;
+}
+
 static void pulse(uv_timer_t *timer)
 {
     websockets_pulse(timer->data);

@@ -2,6 +2,7 @@
  * libwebsockets could not be closed before everything is.) */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,7 +298,7 @@ static void quiet(struct server *self)
     for (struct connection *connection = self->connections; connection != NULL;
          connection = connection->next) {
         carries_nothing(connection);
-        lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        cut_off(self->net, connection->wsi, 0);
     }
 }
 
@@ -309,10 +310,22 @@ void server_close(struct server **self)
         quiet(server);
 }
 
+/* While a request waits for its answer libwebsockets does not read, and so does not see its client leave. */
+static void look_who_left(struct server *self)
+{
+    for (struct connection *connection = self->connections; connection != NULL;
+         connection = connection->next) {
+        struct pollfd left = {.fd = lws_get_socket_fd(connection->wsi), .events = POLLRDHUP};
+        if (connection->request != NULL && poll(&left, 1, 0) > 0)
+            cut_off(self->net, connection->wsi, 0);
+    }
+}
+
 void servers_pulse(struct net *net)
 {
     for (struct server *self = net->servers, *next; self != NULL; self = next) {
         next = self->next;
+        look_who_left(self);
         if (self->closing && self->connections == NULL)
             lws_vhost_destroy(self->vhost);
     }

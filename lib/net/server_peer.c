@@ -86,7 +86,7 @@ void server_drop(struct server_peer *peer, bool abrupt)
         struct linger at_once = {.l_onoff = 1, .l_linger = 0};
         (void)setsockopt(lws_get_socket_fd(peer->connection->wsi), SOL_SOCKET, SO_LINGER, &at_once,
                          sizeof at_once);
-        lws_set_timeout(peer->connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        cut_off(peer->connection->server->net, peer->connection->wsi, 0);
     } else {
         lws_callback_on_writable(peer->connection->wsi);
     }

@@ -76,7 +76,7 @@ void server_answer(struct server_request *request, int status, const char *conte
     request->answered = true;
     if (head_len < 0 || request->body == NULL) {
         request->head = head_len < 0 ? NULL : request->head;
-        lws_set_timeout(request->connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        cut_off(request->connection->server->net, request->connection->wsi, 0);
         return;
     }
     if (len > 0)

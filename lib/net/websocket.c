@@ -171,15 +171,16 @@ void websocket_close(struct websocket **ws)
     if (self == NULL || self->ending)
         return;
     struct lws *wsi = self->wsi;
+    struct net *net = self->net;
     bool open = self->open;
-    self->net->touched = true;
+    net->touched = true;
     forget(self);
     if (wsi == NULL)
         return;
     /* Without its websocket the connection closes when it may write, or is cut off when it never may. */
     if (open)
         lws_callback_on_writable(wsi);
-    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, open ? PARTING_S : LWS_TO_KILL_ASYNC);
+    cut_off(net, wsi, open ? PARTING_S : 0);
 }
 
 void websockets_abandon(struct net *net)
@@ -282,6 +283,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *use
         break;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         self->open = true;
+        self->told = true;
         self->why[0] = '\0';
         self->events.opened(self->events.ctx, self);
         break;
