@@ -603,7 +603,7 @@ START_TEST(urls_tell_the_market)
         {"wss://ws-api.binance.com:443/ws-api/v3", NULL},
         {"wss://stream.binance.com.evil.com/ws", NULL},
         {"wss://evilbinance.com/api/", NULL},
-        {"wss://ws.okx.com:8443/ws/v5/public", NULL},
+        {"wss://api.huobi.pro/ws", NULL},
         {"stream.binance.com", NULL},
         {"", NULL},
     };
