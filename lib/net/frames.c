@@ -4,9 +4,18 @@
 
 #include "lib/net/inside.h"
 
-enum { WRITES_A_TURN = 32 };
+/* The kind of a close frame is left out of libwebsockets' public list. */
+enum { WRITES_A_TURN = 32, WRITE_CLOSE = 4 };
 
-void outbox_clear(struct outbox *self)
+int say_goodbye(struct lws *wsi, int code)
+{
+    unsigned char frame[LWS_PRE + 2];
+    frame[LWS_PRE] = (unsigned char)(code >> 8);
+    frame[LWS_PRE + 1] = (unsigned char)code;
+    return lws_write(wsi, frame + LWS_PRE, 2, (enum lws_write_protocol)WRITE_CLOSE) < 0 ? -1 : 0;
+}
+
+void outgoing_clear(struct outbox *self)
 {
     while (self->first != NULL) {
         struct outgoing *next = self->first->next;
@@ -17,7 +26,8 @@ void outbox_clear(struct outbox *self)
     self->bytes = 0;
 }
 
-int outbox_add(struct outbox *self, enum lws_write_protocol kind, const char *text, size_t len, size_t limit)
+int outgoing_add(struct outbox *self, enum lws_write_protocol kind, const char *text, size_t len,
+                 size_t limit)
 {
     if (len > limit || self->bytes > limit - len)
         return E_FULL;
@@ -35,7 +45,7 @@ int outbox_add(struct outbox *self, enum lws_write_protocol kind, const char *te
     return OK;
 }
 
-int outbox_write(struct outbox *self, struct lws *wsi)
+int outgoing_write(struct outbox *self, struct lws *wsi)
 {
     for (int i = 0; self->first != NULL && i < WRITES_A_TURN && !lws_send_pipe_choked(wsi); i++) {
         struct outgoing *head = self->first;
@@ -53,7 +63,7 @@ int outbox_write(struct outbox *self, struct lws *wsi)
     return OK;
 }
 
-void inbox_clear(struct inbox *self)
+void incoming_clear(struct inbox *self)
 {
     free(self->text);
     *self = (struct inbox){NULL, 0, 0};
@@ -74,7 +84,8 @@ static bool grow(struct inbox *self, size_t need)
     return true;
 }
 
-int inbox_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text, size_t *text_len)
+int incoming_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text,
+                  size_t *text_len)
 {
     bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
     if (self->len == 0 && last) { /* the usual case: the whole message lies in libwebsockets' own buffer */

@@ -46,10 +46,13 @@ struct outbox {
     size_t bytes;
 };
 
-void outbox_clear(struct outbox *self);
-int outbox_add(struct outbox *self, enum lws_write_protocol kind, const char *text, size_t len, size_t limit);
+/* Writes a close frame. (libwebsockets' own is not sent where it is asked for from a writeable callback.) */
+int say_goodbye(struct lws *wsi, int code);
+
+void outgoing_clear(struct outbox *self);
+int outgoing_add(struct outbox *self, enum lws_write_protocol kind, const char *text, size_t len, size_t limit);
 /* From a writeable callback: as much as the socket takes. E_IO: the connection is broken. */
-int outbox_write(struct outbox *self, struct lws *wsi);
+int outgoing_write(struct outbox *self, struct lws *wsi);
 
 /* ---- messages whose fragments come one by one ----------------------------------------------------------- */
 
@@ -58,10 +61,10 @@ struct inbox {
     size_t len, cap;
 };
 
-void inbox_clear(struct inbox *self);
+void incoming_clear(struct inbox *self);
 /* 1: text and len are now a whole message, NUL-terminated; 0: more is to come; E_RANGE: longer than
  * WEBSOCKET_MESSAGE_MAX; E_FULL: out of memory. in must have room for a NUL behind len, as libwebsockets' has. */
-int inbox_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text, size_t *text_len);
+int incoming_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text, size_t *text_len);
 
 /* ---- names ----------------------------------------------------------------------------------------------- */
 

@@ -120,6 +120,8 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return self != NULL && self->peer != NULL ? peer_took(self->peer, wsi, in, len) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return self != NULL && self->peer != NULL ? peer_may_write(self->peer, wsi) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return self != NULL && self->peer != NULL && peer_is_parting(self->peer) ? -1 : 0;
     case LWS_CALLBACK_CLOSED:
     case LWS_CALLBACK_CLOSED_HTTP:
         if (self != NULL)

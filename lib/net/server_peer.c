@@ -5,7 +5,7 @@
 
 #include "lib/net/serving.h"
 
-enum { PEER_SEND_MAX = 64 * 1024 * 1024, PEER_PING_MAX = 125 };
+enum { PEER_SEND_MAX = 64 * 1024 * 1024, PEER_PING_MAX = 125, PARTING_S = 3 };
 
 struct server_peer {
     struct connection *connection;
@@ -23,7 +23,7 @@ int peer_new(struct connection *connection, const char *path)
         return E_FULL;
     self->connection = connection;
     self->path = strdup(path);
-    outbox_clear(&self->out);
+    outgoing_clear(&self->out);
     connection->peer = self;
     if (self->path != NULL)
         return OK;
@@ -46,17 +46,22 @@ void peer_gone(struct server_peer *self)
     self->dropping = true;
     if (self->open && !server->closing && server->events.closed != NULL)
         server->events.closed(server->events.ctx, self);
-    inbox_clear(&self->in);
-    outbox_clear(&self->out);
+    incoming_clear(&self->in);
+    outgoing_clear(&self->out);
     free(self->path);
     free(self);
+}
+
+bool peer_is_parting(const struct server_peer *self)
+{
+    return self->dropping;
 }
 
 static int enqueue(struct server_peer *self, enum lws_write_protocol kind, const char *text, size_t len)
 {
     if (!self->open || self->dropping)
         return E_STATE;
-    int status = outbox_add(&self->out, kind, text, len, PEER_SEND_MAX);
+    int status = outgoing_add(&self->out, kind, text, len, PEER_SEND_MAX);
     if (status == OK && !self->frozen) {
         lws_callback_on_writable(self->connection->wsi);
         self->connection->server->net->touched = true;
@@ -115,9 +120,9 @@ int peer_took(struct server_peer *self, struct lws *wsi, char *in, size_t len)
     size_t text_len;
     if (self->frozen || self->dropping)
         return 0;
-    int status = inbox_take(&self->in, wsi, in, len, &text, &text_len);
+    int status = incoming_take(&self->in, wsi, in, len, &text, &text_len);
     if (status < 0) {
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+        (void)say_goodbye(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE);
         return -1;
     }
     if (status == 1 && self->connection->server->events.message != NULL)
@@ -130,10 +135,12 @@ int peer_may_write(struct server_peer *self, struct lws *wsi)
 {
     if (self->frozen)
         return 0;
-    if (outbox_write(&self->out, wsi) != OK)
+    if (outgoing_write(&self->out, wsi) != OK)
         return -1;
     if (!self->dropping || self->abrupt || self->out.first != NULL)
         return 0;
-    lws_close_reason(wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-    return -1;
+    /* The other side closes when it has read all of it, which is when it answers; but it may be deaf. */
+    cut_off(self->connection->server->net, wsi, PARTING_S);
+    self->abrupt = true;
+    return say_goodbye(wsi, LWS_CLOSE_STATUS_NORMAL);
 }

@@ -30,6 +30,7 @@ int peer_new(struct connection *connection, const char *path);
 void peer_opened(struct server_peer *self);
 int peer_took(struct server_peer *self, struct lws *wsi, char *in, size_t len);
 int peer_may_write(struct server_peer *self, struct lws *wsi);
+bool peer_is_parting(const struct server_peer *self);
 void peer_gone(struct server_peer *self);
 
 int request_new(struct connection *connection, const char *target);

@@ -47,8 +47,8 @@ static void forget(struct websocket *self)
     if (self->wsi != NULL)
         lws_set_opaque_user_data(self->wsi, NULL);
     self->wsi = NULL;
-    inbox_clear(&self->in);
-    outbox_clear(&self->out);
+    incoming_clear(&self->in);
+    outgoing_clear(&self->out);
     free(self->path);
     free(self);
 }
@@ -128,7 +128,7 @@ struct websocket *websocket_connect(struct net *net, const char *url, const stru
     bool usual = to.port == (to.tls ? 443 : 80), v6 = strchr(to.host, ':') != NULL;
     (void)snprintf(self->host, sizeof self->host, usual ? "%s%s%s" : "%s%s%s:%d", v6 ? "[" : "", to.host,
                    v6 ? "]" : "", to.port);
-    outbox_clear(&self->out);
+    outgoing_clear(&self->out);
     self->next = net->sockets;
     self->place = &net->sockets;
     if (self->next != NULL)
@@ -146,7 +146,7 @@ static int enqueue(struct websocket *self, enum lws_write_protocol kind, const c
 {
     if (!self->open)
         return E_STATE;
-    int status = outbox_add(&self->out, kind, text, len, WEBSOCKET_SEND_MAX);
+    int status = outgoing_add(&self->out, kind, text, len, WEBSOCKET_SEND_MAX);
     if (status == OK) {
         lws_callback_on_writable(self->wsi);
         self->net->touched = true;
@@ -209,11 +209,11 @@ static int take(struct websocket *self, struct lws *wsi, char *in, size_t len)
 {
     const char *text;
     size_t text_len;
-    int status = inbox_take(&self->in, wsi, in, len, &text, &text_len);
+    int status = incoming_take(&self->in, wsi, in, len, &text, &text_len);
     if (status < 0) {
         const char *words = status == E_RANGE ? "a message longer than is taken" : "no room for a message";
         because(self, words, strlen(words));
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+        (void)say_goodbye(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE);
         return -1;
     }
     self->told = true;
@@ -264,15 +264,27 @@ static void failed(struct websocket *self, const char *words, size_t len)
     end(self, "could not connect");
 }
 
+/* A connection whose websocket was closed while it was open, or was opening. */
+static int given_up(struct lws *wsi, enum lws_callback_reasons reason)
+{
+    switch (reason) {
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        (void)say_goodbye(wsi, LWS_CLOSE_STATUS_NORMAL);
+        return -1;
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
 static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     (void)user;
     struct websocket *self = wsi != NULL ? lws_get_opaque_user_data(wsi) : NULL;
-    if (self == NULL) /* given up by its owner */
-        return reason == LWS_CALLBACK_CLIENT_WRITEABLE || reason == LWS_CALLBACK_CLIENT_ESTABLISHED ||
-                       reason == LWS_CALLBACK_CLIENT_RECEIVE
-                   ? -1
-                   : 0;
+    if (self == NULL)
+        return given_up(wsi, reason);
     self->net->touched = true;
     switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
@@ -295,7 +307,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *use
             self->events.heard(self->events.ctx, self);
         break;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
-        return outbox_write(&self->out, wsi) == OK ? 0 : -1;
+        return outgoing_write(&self->out, wsi) == OK ? 0 : -1;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         peer_closes(self, in, len);
         break;
