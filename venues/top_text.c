@@ -83,13 +83,16 @@ static bool is_shortest(const struct top_word *word)
     return !has_exponent(word) && (!point || word->text[word->len - 1] != '0');
 }
 
-/* A number with an exponent says nothing of its digits: it is taken as one of the usual form. */
+/* A number with an exponent says nothing of its digits: it is taken as one of the usual form. More digits behind the
+ * point than any number has here are never usual. */
 static bool is_fixed(const struct top_word *word, int *behind)
 {
     const char *point = memchr(word->text, '.', word->len);
     int have = point ? (int)(word->text + word->len - point) - 1 : 0;
     if (has_exponent(word))
         return true;
+    if (have > -DEC_EXP_MIN)
+        return false;
     if (*behind == BEHIND_UNKNOWN)
         *behind = have;
     return have == *behind;
@@ -181,18 +184,19 @@ static uint32_t put_shortest(struct dec v, char *out)
     return (uint32_t)len;
 }
 
+/* At most 19 digits, and as many zeros as lie between the greatest exponent and the last digit behind the point. */
 static uint32_t put_digits(struct dec v, int behind, char *out)
 {
-    int64_t m;
     char reversed[20];
-    uint32_t n = 0;
-    if (behind == BEHIND_UNKNOWN || dec_mantissa(v, -behind, ROUND_EXACT, &m) != OK)
-        m = v.m;
-    for (; m > 0; m /= 10)
+    uint32_t n = 0, len = 0;
+    v = dec_tight(v);
+    for (int64_t m = v.m; m > 0; m /= 10)
         reversed[n++] = (char)('0' + m % 10);
-    for (uint32_t i = 0; i < n; i++)
-        out[i] = reversed[n - 1 - i];
-    return n;
+    while (n > 0)
+        out[len++] = reversed[--n];
+    for (int zeros = v.exp + behind; behind != BEHIND_UNKNOWN && zeros > 0; zeros--)
+        out[len++] = '0';
+    return len;
 }
 
 static void write_slot(const struct top_text *self, enum side side, struct slot *slot)

@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import zlib
 from decimal import Decimal
 
 URLS = {
@@ -21,6 +22,8 @@ URLS = {
     "usdm": ("wss://fstream.binance.com/public/stream?streams=x", "https://fapi.binance.com/fapi/v1/depth?symbol=%s"),
     "coinm": ("wss://dstream.binance.com/ws", "https://dapi.binance.com/dapi/v1/depth?limit=5&symbol=%s"),
     "upbit": ("wss://sg-api.upbit.com/websocket/v1", ""),
+    "okx": ("wss://ws.okx.com:8443/ws/v5/public", ""),
+    "kraken": ("wss://ws.kraken.com/v2", ""),
 }
 
 
@@ -340,10 +343,177 @@ def upbit_recording(rng):
     return rec
 
 
+class StreamBook:
+    """One book of a venue that sends a snapshot and then changes on the connection itself. Levels keep their text."""
+
+    def __init__(self, depth):
+        self.depth, self.synced, self.conn, self.seq, self.sides = depth, False, None, None, ({}, {})
+
+    def set(self, changes):
+        for side, levels in zip(self.sides, changes):
+            for price, qty in levels:
+                if Decimal(qty) == 0:
+                    side.pop(Decimal(price), None)
+                else:
+                    side[Decimal(price)] = (price, qty)
+        for side, best_first in zip(self.sides, (True, False)):
+            for price in sorted(side, reverse=best_first)[self.depth:]:
+                del side[price]
+
+    def best(self):
+        bids, asks = ({p: Decimal(q) for p, (_, q) in side.items()} for side in self.sides)
+        return best_text(bids, asks)
+
+    def top(self, n):
+        return ([self.sides[0][p] for p in sorted(self.sides[0], reverse=True)[:n]],
+                [self.sides[1][p] for p in sorted(self.sides[1])[:n]])
+
+
+def okx_sum(book):
+    bids, asks = book.top(25)
+    words = []
+    for i in range(25):
+        words += [":".join(side[i]) for side in (bids, asks) if i < len(side)]
+    crc = zlib.crc32(":".join(words).encode())
+    return crc - 2**32 if crc >= 2**31 else crc
+
+
+def kraken_sum(book):
+    bids, asks = book.top(10)
+    return zlib.crc32("".join(t.replace(".", "").lstrip("0") for level in asks + bids for t in level).encode())
+
+
+def okx_message(name, kind, changes, total, seqs, rng):
+    data = {"asks": [[p, q, "0", "1"] for p, q in changes[1]], "bids": [[p, q, "0", "1"] for p, q in changes[0]],
+            "ts": "1700000000000"}
+    if total is not None:
+        data["checksum"] = total
+    elif rng.random() < 0.5:
+        data["checksum"] = 0
+    if seqs:
+        data["prevSeqId"], data["seqId"] = seqs
+    return json.dumps({"arg": {"channel": "books", "instId": name}, "action": kind, "data": [data]})
+
+
+def kraken_message(name, kind, changes, total, _seqs, _rng):
+    sides = ["[" + ",".join('{"price":%s,"qty":%s}' % level for level in side) + "]" for side in changes]
+    return '{"channel":"book","type":"%s","data":[{"symbol":"%s","bids":%s,"asks":%s,"checksum":%d}]}' % (
+        kind, name, *sides, total)
+
+
+class StreamVenue:
+    """The venue's side of one symbol: its whole book, and what its subscriber should hold of it."""
+
+    def __init__(self, rng, depth, fixed):
+        self.exchange, self.fixed, self.view, self.seq = Exchange(rng, False), fixed, StreamBook(depth), rng.randrange(10**9)
+
+    def text(self, value, digits):
+        return f"{value:.{digits}f}" if self.fixed else self.exchange.text(value)
+
+    def changes(self):
+        """What leads the subscriber from what it holds to the book as it is now."""
+        out = ([], [])
+        for s, best_first in ((0, True), (1, False)):
+            now, held = self.exchange.sides[s], self.view.sides[s]
+            window = sorted(now, reverse=best_first)[: self.view.depth]
+            out[s].extend((held[p][0], self.text(Decimal(0), 8)) for p in held if p not in now)
+            out[s].extend((self.text(p, 9), self.text(now[p], 8)) for p in window
+                          if p not in held or Decimal(held[p][1]) != now[p])
+            self.exchange.rng.shuffle(out[s])
+        return out
+
+
+def stream_recording(rng, market):
+    rec, (ws, _) = Recording(), URLS[market]
+    okx = market == "okx"
+    message, total_of = (okx_message, okx_sum) if okx else (kraken_message, kraken_sum)
+    names = ["BTC-USDT", "ETH-USDT-SWAP", "BTC-USD-991231"] if okx else ["BTC/USD", "DOGE/EUR", "PEPE/USDT"]
+    with_sum, with_seq = (rng.random() < 0.6, rng.random() < 0.6) if okx else (True, False)
+    depth = 10**9 if okx else rng.choice([10, 25, 100])
+    venues = {n: StreamVenue(rng, depth, not okx) for n in names}
+    books = {n: StreamBook(depth) for n in names}
+    held = []  # messages that are swapped with a later one
+
+    def make(name, kind):
+        venue = venues[name]
+        if kind == "snapshot":
+            venue.view.sides = ({}, {})
+        changes, previous = venue.changes(), venue.seq
+        venue.seq = rng.randrange(10) if rng.random() < 0.01 else venue.seq + rng.randrange(1, 9)  # or it begins anew
+        venue.view.set(changes)
+        total = total_of(venue.view) if with_sum else None
+        seqs = (-1 if kind == "snapshot" else previous, venue.seq) if with_seq else None
+        return {"name": name, "kind": kind, "changes": changes, "total": total, "seqs": seqs}
+
+    def send(m, conn):
+        book = books[m["name"]]
+        line = rec.add("ws", conn, ws, message(m["name"], m["kind"], m["changes"], m["total"], m["seqs"], rng))
+        if m["kind"] == "snapshot":
+            book.sides, book.synced, book.conn = ({}, {}), True, conn
+        elif not book.synced or book.conn != conn:
+            return
+        elif m["seqs"] and m["seqs"][0] != book.seq:
+            book.synced = False
+            return
+        book.set(m["changes"])
+        book.seq = m["seqs"] and m["seqs"][1]
+        if m["total"] is not None and (m["total"] != 0 or not okx) and total_of(book) != m["total"]:
+            book.synced = False
+            return
+        rec.want.append(f"{line} {m['name']} {book.best()}")
+
+    def lose(conn, unsequenced_only):
+        for book in books.values():
+            if book.conn == conn and not (unsequenced_only and with_seq):
+                book.synced = False
+
+    def subscribe(name, conn):
+        if not okx:
+            rec.add("ws", conn, ws, '{"method":"subscribe","result":{"channel":"book","depth":%d,"symbol":"%s"},'
+                    '"success":true}' % (depth, name))
+        send(make(name, "snapshot"), conn)
+
+    rec.add("connect", 1, ws, "")
+    for name in names:
+        subscribe(name, 1)
+    for _ in range(rng.randrange(200, 700)):
+        name = rng.choice(names)
+        for _ in range(rng.randrange(4)):
+            venues[name].exchange.change()
+        fate = rng.random()
+        if fate < 0.03:
+            subscribe(name, rng.choice([1, 1, 2]))
+        elif fate < 0.08:
+            noise(rec, rng, ws)
+        elif fate < 0.085:
+            conn = rng.choice([1, 1, 2])
+            rec.add("connect", conn, ws, "")
+            lose(conn, False)
+        else:
+            m, conn = make(name, "update"), books[name].conn
+            if fate < 0.1:
+                pass  # lost
+            elif fate < 0.11:
+                text = message(name, m["kind"], m["changes"], m["total"], m["seqs"], rng)
+                rec.add("ws", 1, ws, text[: len(text) // 2])
+                lose(1, True)
+            elif fate < 0.12:
+                held.append((m, conn))
+            else:
+                send(m, conn)
+                if fate < 0.14:
+                    send(m, rng.choice([1, 2]))
+            if held and rng.random() < 0.3:
+                send(*held.pop())
+    return rec
+
+
 def compare(sluice, folder, seed):
     rng = random.Random(seed)
     market = list(URLS)[seed % len(URLS)]
-    rec = upbit_recording(rng) if market == "upbit" else binance_recording(rng, market)
+    make = {"upbit": lambda: upbit_recording(rng), "okx": lambda: stream_recording(rng, market),
+            "kraken": lambda: stream_recording(rng, market)}
+    rec = make.get(market, lambda: binance_recording(rng, market))()
     path = os.path.join(folder, f"{market}_{seed}.jsonl.gz")
     rec.write(path, rng)
     done = subprocess.run([sluice, "books", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -360,7 +530,7 @@ def compare(sluice, folder, seed):
 
 
 def main():
-    sluice, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    sluice, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 84
     with tempfile.TemporaryDirectory() as folder:
         results = [compare(sluice, folder, seed) for seed in range(seeds)]
     print(f"{seeds} recordings, {sum(r for r in results if r > 0)} lines, {results.count(-1)} failures")

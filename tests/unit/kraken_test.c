@@ -221,6 +221,14 @@ START_TEST(a_checksum_is_of_the_digits_as_they_came_and_not_of_the_values)
 }
 END_TEST
 
+START_TEST(a_quantity_of_more_digits_than_64_bits_hold_has_all_of_them_in_the_checksum)
+{
+    snapshot(L("0.000002", "123456700000000.00000000"), "", "212345670000000000000000");
+    ck_assert_str_eq(state(0), "live");
+    ck_assert_str_eq(best(0), "0.000002 123456700000000 - -");
+}
+END_TEST
+
 START_TEST(what_falls_out_of_the_subscribed_depth_is_forgotten)
 {
     char bids[4096] = "", text[4096] = "", level[64];
@@ -539,6 +547,7 @@ int main(void)
     tcase_add_test(tests, a_snapshot_makes_the_book_live_and_updates_change_it);
     tcase_add_test(tests, a_checksum_that_does_not_hold_makes_the_book_stale_until_a_snapshot);
     tcase_add_test(tests, a_checksum_is_of_the_digits_as_they_came_and_not_of_the_values);
+    tcase_add_test(tests, a_quantity_of_more_digits_than_64_bits_hold_has_all_of_them_in_the_checksum);
     tcase_add_test(tests, what_falls_out_of_the_subscribed_depth_is_forgotten);
     tcase_add_test(tests, a_deeper_subscription_keeps_more_than_the_checksum_sees);
     tcase_add_test(tests, without_an_acknowledgement_the_snapshot_tells_the_depth);
