@@ -110,6 +110,8 @@ static void answer_request(struct service *s, const void *identity, size_t ident
     m.reply.code = CONTROL_DONE;
     if (request->verb == VERB_STATUS)
         report_status(s, &m.reply);
+    else if (s->on_page && (request->verb == VERB_BOOK || request->verb == VERB_VENUE))
+        m.reply.code = s->on_page(s, request, &m.reply, now);
     else
         obey(s, request, &m.reply, now);
     size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);

@@ -39,6 +39,9 @@ struct service {
     /* Not asked while blocked, but for VERB_STOP: an answer would promise what is not written. */
     enum control_code (*on_control)(struct service *s, const struct request *request, struct now now);
     void (*on_status)(struct service *s, struct reply *reply);
+    /* VERB_BOOK, VERB_VENUE: figures of the one with the request's number. CONTROL_REFUSED: there is none. */
+    enum control_code (*on_page)(struct service *s, const struct request *request, struct reply *reply,
+                                 struct now now);
     bool (*quiet)(struct service *s); /* the paced replay may go on; NULL = always */
     /* Emits the core's state as of its head, MSG_SNAPSHOT first (its envelope: the head). Asked in the tail of a
      * wake-up when journal.snapshot_every records were written since the last, and at a stop in order; no effect is

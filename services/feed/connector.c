@@ -273,11 +273,14 @@ static void step_link(struct connector *self, struct link *link, int64_t now_ns)
 
 /* ---- books ------------------------------------------------------------------------------------------ */
 
-/* What each symbol lacks. Returns whether one lacks anything. */
+/* What each symbol lacks, in turns, so that none waits for the others' snapshots for ever. Returns whether one lacks
+ * anything. */
 static bool scan(struct connector *self, int64_t now_ns)
 {
     bool lacking = false;
-    for (uint32_t i = 0; i < self->o.n_symbols; i++) {
+    uint32_t turn = self->turn;
+    for (uint32_t k = 0; k < self->o.n_symbols; k++) {
+        uint32_t i = (turn + k) % self->o.n_symbols;
         struct symbol *s = &self->symbols[i];
         struct link *link = &self->links[s->link];
         const struct conn *c = &link->conn[link->active];

@@ -82,7 +82,8 @@ struct connector {
     int64_t connects_until_ns, rest_until_ns;
     uint32_t rest_refusals; /* in a row */
     uint64_t request_id;
-    int64_t step_ns, scan_ns; /* of the next */
+    uint32_t turn; /* the symbol that is looked at first */
+    int64_t step_ns; /* of the next */
     struct connector_status counts;
     char text[LINE_TEXT_MAX];
 };

@@ -12,7 +12,7 @@
 /* The venue says "too many": nothing is asked for so long, doubled while it goes on saying so. */
 #define REFUSED_NS     (30 * NS_PER_SEC)
 #define BANNED_NS      (120 * NS_PER_SEC)
-#define REFUSED_MAX_NS (3600 * NS_PER_SEC)
+#define REFUSED_MAX_NS (600 * NS_PER_SEC)
 
 void rest_open(struct connector *self)
 {
@@ -57,6 +57,7 @@ void rest_want_snapshot(struct connector *self, uint32_t symbol, int64_t now_ns)
     if (line->snapshot(self->o.symbols[symbol], self->o.depth, self->text, sizeof self->text, &weight) > 0 &&
         get(self, (struct ask){.snapshot = true, .symbol = symbol}, weight, now_ns)) {
         s->asked = true;
+        self->turn = symbol + 1;
         self->counts.snapshots++;
     }
 }

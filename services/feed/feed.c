@@ -4,69 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/table.h"
 #include "lib/base/text.h"
-#include "lib/runtime/metric.h"
-#include "proto/topic.h"
-
-enum { VENUES_MAX = 16, KEY_MAX = 64 };
+#include "services/feed/feed_inside.h"
 
 #define BEAT_NS         (250 * NS_PER_MS)
 #define QUIET_FIRST_NS  (250 * NS_PER_MS)
 #define QUIET_REPEAT_NS (5 * NS_PER_SEC)
 #define RESEND_NS       (100 * NS_PER_MS) /* least distance of two repetitions for new subscribers */
 
-enum kind { KIND_INST, KIND_BOOK, KIND_BBO, KIND_COUNT };
-
 static const char *const kinds[KIND_COUNT] = {"inst", "book", "bbo"};
-
-/* One topic: its last message, and what is to be done with it. */
-struct topic {
-    char name[TOPIC_MAX];
-    size_t len;
-    uint64_t seq;         /* of the last message; 0 = none was published */
-    bool touched;         /* a new message is due */
-    bool again;           /* the last one is due again, under the same seq */
-    bool wanted;          /* a new subscriber waits for it */
-    bool quiet;           /* it was repeated once since it went quiet */
-    int64_t sent_mono_ns; /* last time it went out */
-};
-
-/* One instrument at one venue. Books are read from the venue's own store when they are published, so that
- * many changes between two publications cost one. */
-struct channel {
-    const struct venue_book *book;
-    struct inst inst;
-    struct bbo bbo;
-    struct topic topic[KIND_COUNT];
-    struct trace book_trace, bbo_trace;
-    int64_t changed_ns; /* market time of the last change of the book */
-    bool silent;        /* nothing came for too long: STALE until something comes */
-    bool queued;
-    uint64_t trade_seq;
-};
-
-struct venue_state_seen {
-    char name[16];
-    enum venue_state state;
-    uint64_t seq, beat_seq;
-};
-
-struct feed {
-    const struct config *config;
-    uint64_t epoch, boot_id;
-    bool stamp_market_time;
-    struct table *names; /* "SYMBOL@VENUE" -> channel */
-    struct channel *channels;
-    uint32_t capacity;
-    uint32_t *queue; /* channels with something due, in order of their first touch */
-    uint32_t n_queue;
-    uint32_t n_wanted;
-    struct venue_state_seen venues[VENUES_MAX];
-    uint32_t n_venues;
-    int64_t beat_mono_ns;
-    uint64_t published, books, bests, trades, repeated, silences, refused;
-};
 
 struct feed *feed_new(const struct feed_options *options)
 {
@@ -122,7 +68,8 @@ static struct channel *channel_of(struct feed *self, const char *venue, const st
     }
     int len = snprintf(key, sizeof key, "%s@%s", book->inst.symbol, venue);
     int index = table_intern(self->names, key, (size_t)len);
-    if (index < 0 || !venue_seen(self, venue)) {
+    struct venue_state_seen *seen = venue_seen(self, venue);
+    if (index < 0 || !seen) {
         self->refused++;
         return NULL;
     }
@@ -130,6 +77,7 @@ static struct channel *channel_of(struct feed *self, const char *venue, const st
     for (int kind = 0; !c->book && kind < KIND_COUNT; kind++) /* it is new */
         c->topic[kind].len = topic_make(kinds[kind], book->inst.symbol, venue, c->topic[kind].name);
     c->book = book;
+    c->venue = seen;
     return c;
 }
 
@@ -191,6 +139,8 @@ void feed_on_book(struct feed *self, const char *venue, const struct venue_book 
         return;
     c->changed_ns = now.market_ns;
     c->silent = false;
+    feed_count_change(c, book->venue_time, book->recv_ns);
+    feed_count_state(c, now);
     c->book_trace = stamped(self, book->venue_time, now);
     c->topic[KIND_BOOK].touched = true;
     queue(self, c);
@@ -202,6 +152,7 @@ void feed_on_best(struct feed *self, const char *venue, const struct venue_book 
     struct channel *c = channel_of(self, venue, book);
     if (!c)
         return;
+    feed_count_change(c, bbo->venue_time, bbo->recv_time);
     c->bbo_trace = stamped(self, bbo->venue_time, now);
     c->bbo = *bbo;
     c->bbo.recv_mono = c->bbo_trace.recv_mono;
@@ -231,43 +182,37 @@ void feed_on_trade(struct feed *self, const char *venue, const struct venue_book
     struct channel *c = channel_of(self, venue, book);
     if (!c)
         return;
+    feed_count_change(c, trade->venue_time, trade->recv_time);
     struct message *m = market_message(self, MSG_TRADE, ++c->trade_seq, now, out);
     m->trade = *trade;
     m->env.trace = stamped(self, trade->venue_time, now);
     self->trades++;
 }
 
-static void count_books(const struct feed *self, const char *venue, uint32_t *live, uint32_t *stale)
+void feed_on_venue(struct feed *self, const struct venue_report *report, struct now now, struct outbox *out)
 {
-    *live = *stale = 0;
-    for (uint32_t i = 0; i < table_count(self->names); i++) {
-        const struct channel *c = &self->channels[i];
-        if (venue && strcmp(c->book->inst.venue, venue) != 0)
-            continue;
-        if (!c->silent && l2_book_state(c->book->book) == BOOK_LIVE)
-            (*live)++;
-        else
-            (*stale)++;
-    }
-}
-
-void feed_on_venue(struct feed *self, const char *venue, enum venue_state state, const char *detail,
-                   const struct market_counters *counters, struct now now, struct outbox *out)
-{
-    struct venue_state_seen *seen = venue_seen(self, venue);
+    struct venue_state_seen *seen = venue_seen(self, report->venue);
     if (!seen)
         return;
-    seen->state = state;
+    seen->state = report->state;
     struct message *m = market_message(self, MSG_VENUE, ++seen->seq, now, out);
-    (void)text_set(m->venue.venue, sizeof m->venue.venue, venue);
-    m->venue.state = state;
-    (void)text_set(m->venue.detail, sizeof m->venue.detail, detail);
+    const struct market_counters *counters = report->counters;
+    (void)text_set(m->venue.venue, sizeof m->venue.venue, report->venue);
+    m->venue.state = report->state;
+    (void)snprintf(m->venue.detail, sizeof m->venue.detail, "%s", report->detail);
     m->venue.market_time = now.market_ns;
     m->venue.messages = counters->frames;
     m->venue.malformed = counters->malformed;
     m->venue.gaps = counters->gaps;
     m->venue.resyncs = counters->resyncs;
-    count_books(self, venue, &m->venue.books_live, &m->venue.books_stale);
+    m->venue.checksums = counters->checksums;
+    m->venue.connections = report->connections;
+    m->venue.connections_up = report->connections_up;
+    m->venue.reconnects = report->reconnects;
+    m->venue.rest_weight = report->rest_weight;
+    m->venue.clock_offset_ns = feed_clock_offset_ns(self, report->venue);
+    m->venue.stale_ns = feed_stale_ns(self, report->venue, now);
+    feed_count_books(self, report->venue, &m->venue.books_live, &m->venue.books_stale);
 }
 
 static void write_inst(struct feed *self, struct channel *c, struct now now, struct outbox *out)
@@ -287,10 +232,8 @@ static void write_book(struct feed *self, struct channel *c, struct now now, str
     b->venue_time = c->book->venue_time;
     b->recv_time = c->book->recv_ns;
     b->recv_mono = c->book_trace.recv_mono;
-    if (c->silent && b->state == BOOK_LIVE) {
-        b->state = BOOK_STALE;
-        b->reason = STALE_SILENT;
-    }
+    b->state = feed_state(c);
+    b->reason = feed_reason(c);
     m->env.trace = c->book_trace;
     self->books++;
 }
@@ -370,7 +313,9 @@ static void watch_silence(struct feed *self, struct channel *c, struct now now)
         l2_book_state(c->book->book) != BOOK_LIVE)
         return;
     c->silent = true;
-    c->book_trace = stamped(self, c->book->venue_time, now); /* when it was found, not when it was last right */
+    feed_count_state(c, now);
+    c->book_trace =
+        stamped(self, c->book->venue_time, now); /* when it was found, not when it was last right */
     c->topic[KIND_BOOK].touched = true;
     self->silences++;
     queue(self, c);
@@ -398,6 +343,7 @@ void feed_on_time(struct feed *self, struct now now, struct outbox *out)
     send_beats(self, now, out);
     for (uint32_t i = 0; i < table_count(self->names); i++) {
         watch_silence(self, &self->channels[i], now);
+        feed_count_rates(&self->channels[i], now);
         repeat_quiet(self, &self->channels[i], now);
     }
 }
@@ -413,19 +359,4 @@ void feed_on_subscription(struct feed *self, const char *prefix, size_t len, str
             self->n_wanted++;
         }
     answer_wanted(self, now);
-}
-
-void feed_status(const struct feed *self, struct reply *reply)
-{
-    uint32_t live, stale;
-    count_books(self, NULL, &live, &stale);
-    status_metric(reply, "instruments", (int64_t)table_count(self->names));
-    status_metric(reply, "books_live", (int64_t)live);
-    status_metric(reply, "books_stale", (int64_t)stale);
-    status_metric(reply, "messages_published", (int64_t)self->published);
-    status_metric(reply, "books_published", (int64_t)(self->books + self->bests));
-    status_metric(reply, "trades_published", (int64_t)self->trades);
-    status_metric(reply, "messages_repeated", (int64_t)self->repeated);
-    status_metric(reply, "silences", (int64_t)self->silences);
-    status_metric(reply, "messages_refused", (int64_t)self->refused);
 }

@@ -31,8 +31,17 @@ void feed_on_best(struct feed *self, const char *venue, const struct venue_book 
                   struct now now);
 void feed_on_trade(struct feed *self, const char *venue, const struct venue_book *book,
                    const struct trade *trade, struct now now, struct outbox *out);
-void feed_on_venue(struct feed *self, const char *venue, enum venue_state state, const char *detail,
-                   const struct market_counters *counters, struct now now, struct outbox *out);
+
+struct venue_report {
+    const char *venue;
+    enum venue_state state;
+    const char *detail; /* cut where it is too long */
+    const struct market_counters *counters;
+    uint32_t connections, connections_up, rest_weight; /* 0 where there are none: the simulation, a recording */
+    uint64_t reconnects;
+};
+
+void feed_on_venue(struct feed *self, const struct venue_report *report, struct now now, struct outbox *out);
 
 /* Publishes each touched topic once, instruments before books; at most OUTBOX_PER_INPUT_MAX messages a call: call
  * again while it returns true. */
@@ -47,5 +56,27 @@ void feed_on_subscription(struct feed *self, const char *prefix, size_t len, str
 
 void feed_status(const struct feed *self,
                  struct reply *reply); /* instruments, books_live, books_stale, messages, ... */
+
+/* How a book stands. Times are market time; silence counts as STALE. */
+struct book_status {
+    const char *symbol, *venue;
+    enum book_state state;
+    enum stale_reason reason;
+    uint64_t seq, venue_seq; /* of the last message on its topic; of the venue, 0 = it has none */
+    int64_t age_ns;          /* since it changed last */
+    int64_t messages_per_s;  /* books, best prices and trades that came, over the last two seconds or more */
+    uint64_t messages, gaps, resyncs, checksums;
+    int64_t stale_ns; /* all together since it was LIVE first; also while it lasts */
+};
+
+bool feed_book_status(const struct feed *self, uint64_t index, struct now now, struct book_status *out);
+
+/* The same as an answer to VERB_BOOK: text "SYMBOL VENUE STATE REASON". CONTROL_REFUSED: there are not so many. */
+enum control_code feed_page(const struct feed *self, uint64_t number, struct reply *reply, struct now now);
+
+/* How far the venue's clock runs ahead of ours: the greatest difference of a message's venue time to its receipt within
+ * the last one to two minutes, for that message was the fastest on its way. So the way of the fastest is missing in it,
+ * and it is never used for an age. 0 = not known. */
+int64_t feed_clock_offset_ns(const struct feed *self, const char *venue);
 
 #endif

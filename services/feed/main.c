@@ -1,225 +1,27 @@
-/* The feed's process: plays the run's market into books, and publishes them. */
-#include <inttypes.h>
-#include <stdio.h>
+/* The feed's process: turns the run's market, played or live, into books and publishes them. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/runtime/service.h"
-#include "proto/topic.h"
-#include "services/feed/feed.h"
-#include "services/feed/market_clock.h"
-#include "services/feed/pacer.h"
-#include "venues/player.h"
+#include "services/feed/live.h"
+#include "services/feed/publisher.h"
 
-enum { STEPS_PER_WAKEUP = 4096, PLAYING_VENUES_MAX = 64 };
-
-/* How long the first frame waits for the consumers that the run has. */
-#define START_WAIT_NS  (10 * NS_PER_SEC)
-#define PACE_REPEAT_NS (100 * NS_PER_MS)
-/* Prices that are this much late by the local clock are not published: they would look new. */
-#define LATE_NS (100 * NS_PER_MS)
-
-struct publisher {
-    struct service s; /* first: callbacks get its address */
-    struct feed *core;
-    struct player *player;
-    struct pacer pacer;
-    struct inbox inbox;
-    void *market;
-    struct market_clock clock;
-    uint32_t expected; /* consumers that the run has */
-    bool started, ended;
-    bool behind;         /* playing what is past: nothing of it is published */
-    int64_t catch_up_ns; /* market time up to which a feed at full speed has nothing new to say */
-    int64_t opened_mono_ns, ended_mono_ns, paced_mono_ns;
-    uint64_t published, unsent;
-    struct now now; /* of the frame being played */
-};
-
-/* ---- the player's sink
- * -------------------------------------------------------------------------------------- */
-
-/* Market time goes on when the recordings have ended, so that what is under way comes to its end. */
+/* Live, market time is the receive clock; played, it goes on when the recordings have ended, so that what is under way
+ * comes to its end. */
 static struct now market_now(const struct publisher *p, struct now now)
 {
-    now.market_ns = p->clock.reached_ns + (p->ended ? now.mono_ns - p->ended_mono_ns : 0);
+    now.market_ns =
+        p->live ? now.utc_ns : p->clock.reached_ns + (p->ended ? now.mono_ns - p->ended_mono_ns : 0);
     return now;
-}
-
-static void note_end(struct publisher *p, struct now now)
-{
-    if (!p->ended && player_next_ns(p->player) == INT64_MAX) {
-        p->ended = true;
-        p->ended_mono_ns = now.mono_ns;
-        if (*player_damage(p->player))
-            log_line(LOG_ERROR, "recording-damaged", "error=\"%s\"", player_damage(p->player));
-    }
-}
-
-static void on_instrument(void *ctx, const struct venue_book *book)
-{
-    struct publisher *p = ctx;
-    feed_on_instrument(p->core, book->inst.venue, book, p->now);
-}
-
-static void on_book(void *ctx, const struct venue_book *book)
-{
-    struct publisher *p = ctx;
-    feed_on_book(p->core, book->inst.venue, book, p->now);
-}
-
-static void on_best(void *ctx, const struct venue_book *book, const struct bbo *bbo)
-{
-    struct publisher *p = ctx;
-    feed_on_best(p->core, book->inst.venue, book, bbo, p->now);
-}
-
-static void on_trade(void *ctx, const struct venue_book *book, const struct trade *trade)
-{
-    struct publisher *p = ctx;
-    if (p->behind)
-        return;
-    (void)service_ready(&p->s);
-    feed_on_trade(p->core, book->inst.venue, book, trade, p->now, &p->s.outbox);
-}
-
-/* ---- playing
- * ------------------------------------------------------------------------------------------------- */
-
-static int publish(void *ctx, struct message *m)
-{
-    struct publisher *p = ctx;
-    char topic[TOPIC_MAX];
-    size_t topic_len = topic_of(m, topic);
-    if (m->env.trace.recv_mono)
-        m->env.trace.hop[HOP_FEED_OUT] = clock_mono_ns();
-    size_t len = codec_encode(m, p->s.bytes, sizeof p->s.bytes);
-    p->published++;
-    if (len == 0 || socket_send(p->market, topic, topic_len, true) != OK ||
-        socket_send(p->market, p->s.bytes, len, false) != OK)
-        p->unsent++;
-    return OK;
-}
-
-static void publish_touched(struct publisher *p, struct now now)
-{
-    bool more;
-    do {
-        (void)service_ready(&p->s);
-        more = feed_publish(p->core, now, &p->s.outbox);
-        service_flush(&p->s);
-    } while (more && !p->s.blocked);
-}
-
-static void step(struct publisher *p, struct now now)
-{
-    p->now = now;
-    p->now.market_ns = player_next_ns(p->player);
-    player_step(p->player);
-    market_clock_reach(&p->clock, p->now.market_ns);
-}
-
-/* Plays what is due, as much as one wake-up may. false: there is more. */
-static bool play_due(struct publisher *p, int64_t due_ns, struct now now)
-{
-    int steps = 0;
-    while (player_next_ns(p->player) <= due_ns && steps++ < STEPS_PER_WAKEUP)
-        step(p, now);
-    p->behind = player_next_ns(p->player) <= due_ns;
-    if (p->behind)
-        loop_wake_in(p->s.loop, 1);
-    return !p->behind;
-}
-
-/* Says where the window ends; again while an answer is missing, for it may not have been heard. */
-static void send_pace(struct publisher *p, struct now now)
-{
-    (void)service_ready(&p->s);
-    struct message *m = outbox_message(&p->s.outbox, MSG_PACE);
-    (void)snprintf(m->env.stream, sizeof m->env.stream, "market");
-    m->env.time_out = now.utc_ns;
-    m->pace.window = p->pacer.window;
-    m->pace.market_time = p->clock.reached_ns;
-    m->pace.last = p->ended;
-    outbox_add(&p->s.outbox, EFFECT_PUBLISH, m, PEER_NONE);
-    service_flush(&p->s);
-    p->paced_mono_ns = now.mono_ns;
-}
-
-/* Whether the window before is done by all who count. */
-static bool window_done(struct publisher *p, struct now now)
-{
-    uint32_t silent;
-    bool done = pacer_done(&p->pacer, now, &silent);
-    if (silent)
-        log_line(LOG_WARN, "consumer-silent", "left_out=%u window=%" PRIu64, silent, p->pacer.window);
-    if (!done && now.mono_ns - p->paced_mono_ns >= PACE_REPEAT_NS)
-        send_pace(p, now);
-    if (!done)
-        loop_wake_in(p->s.loop, PACE_REPEAT_NS);
-    return done;
-}
-
-/* One window, every change published: at full speed no book is conflated away. */
-static void play_window(struct publisher *p, struct now now)
-{
-    if (!play_due(p, p->catch_up_ns, now) || !window_done(p, now))
-        return;
-    uint64_t published_before = p->published;
-    int steps = 0;
-    while (player_next_ns(p->player) != INT64_MAX && steps++ < STEPS_PER_WAKEUP &&
-           p->published - published_before < (uint64_t)p->s.config.feed.pace_window) {
-        /* Its receipt is when it is injected, not when the window began. */
-        step(p, (struct now){.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()});
-        publish_touched(p, p->now);
-    }
-    note_end(p, now);
-    (void)pacer_announce(&p->pacer, now);
-    send_pace(p, now);
-    market_clock_save(&p->clock);
-}
-
-/* Everything due by the clock, each touched topic once. After a pause it catches up without publishing. */
-static void play_clock(struct publisher *p, struct now now)
-{
-    int64_t due_ns = market_clock_due(&p->clock, now);
-    if (market_clock_wait_ns(&p->clock, player_next_ns(p->player), now) < -LATE_NS)
-        p->behind = true;
-    if (!play_due(p, due_ns, now))
-        return;
-    note_end(p, now);
-    market_clock_reach(&p->clock, due_ns);
-    if (!p->ended)
-        loop_wake_in(p->s.loop, market_clock_wait_ns(&p->clock, player_next_ns(p->player), now));
-}
-
-/* A market that runs by the clock waits for nobody but at its beginning. */
-static bool start(struct publisher *p, struct now now)
-{
-    bool waits = !p->clock.rejoins || p->clock.speed == 0;
-    if (waits && p->pacer.n < p->expected && now.mono_ns - p->opened_mono_ns < START_WAIT_NS)
-        return false;
-    if (p->clock.known)
-        p->catch_up_ns = p->clock.reached_ns;
-    p->behind = p->clock.known;
-    log_line(LOG_INFO, "playing", "consumers=%u expected=%u goes_on=%d rejoins=%d", p->pacer.n, p->expected,
-             p->clock.known, p->clock.rejoins);
-    market_clock_start(&p->clock, player_next_ns(p->player), now);
-    return true;
 }
 
 static void on_time(struct service *s, struct now now)
 {
     struct publisher *p = (struct publisher *)s;
     now = market_now(p, now);
-    if (!p->started)
-        p->started = start(p, now);
-    if (p->started && !p->ended) {
-        if (p->clock.speed == 0)
-            play_window(p, now);
-        else
-            play_clock(p, now);
-    }
+    if (p->live)
+        live_on_time(p->live, now);
+    else
+        play(p, now);
     (void)service_ready(s);
     now = market_now(p, now);
     feed_on_time(p->core, now, &s->outbox);
@@ -227,8 +29,7 @@ static void on_time(struct service *s, struct now now)
         publish_touched(p, now);
 }
 
-/* ---- others
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- others ------------------------------------------------------------------------------------------- */
 
 static int drain_subscriptions(void *ctx, struct now now, int bound)
 {
@@ -248,15 +49,11 @@ static int drain_subscriptions(void *ctx, struct now now, int bound)
 static void report_venues(void *ctx, struct now now)
 {
     struct publisher *p = ctx;
-    market_clock_save(&p->clock);
-    struct player_venue venues[PLAYING_VENUES_MAX];
-    uint32_t n = p->started ? player_venues(p->player, venues, PLAYING_VENUES_MAX) : 0;
     now = market_now(p, now);
-    for (uint32_t i = 0; i < n; i++) {
-        (void)service_ready(&p->s);
-        feed_on_venue(p->core, venues[i].name, VENUE_UP, p->ended ? "the recording has ended" : "playing",
-                      venues[i].counters, now, &p->s.outbox);
-    }
+    if (p->live)
+        live_report(p->live, now);
+    else
+        playing_report(p, now);
 }
 
 static enum control_code on_control(struct service *s, const struct request *request, struct now now)
@@ -275,49 +72,61 @@ static void on_status(struct service *s, struct reply *reply)
     struct publisher *p = (struct publisher *)s;
     status_metric(reply, "published", (int64_t)p->published);
     status_metric(reply, "unsent", (int64_t)p->unsent);
-    status_metric(reply, "ended", p->ended);
-    status_metric(reply, "damaged", *player_damage(p->player) != 0);
-    status_metric(reply, "progress_permille", (int64_t)(player_progress(p->player) * 1000));
-    status_metric(reply, "played_ns", p->clock.reached_ns - p->clock.begin_ns);
-    status_metric(reply, "consumers", p->pacer.n);
-    status_metric(reply, "consumers_left_out", p->pacer.left_out);
-    status_metric(reply, "dislocations", (int64_t)player_dislocations(p->player));
+    if (p->live)
+        live_status(p->live, reply);
+    else
+        playing_status(p, reply);
     feed_status(p->core, reply);
+}
+
+static enum control_code on_page(struct service *s, const struct request *request, struct reply *reply,
+                                 struct now now)
+{
+    struct publisher *p = (struct publisher *)s;
+    now = market_now(p, now);
+    if (request->verb == VERB_BOOK)
+        return feed_page(p->core, request->number, reply, now);
+    return p->live ? live_page(p->live, request->number, reply, now) : CONTROL_REFUSED;
+}
+
+static void market_open(struct publisher *p, uint64_t epoch)
+{
+    char error[CONFIG_ERROR_MAX];
+    if (strcmp(p->s.config.feed.source, "live") != 0)
+        playing_open(p, epoch);
+    else if (live_open(&p->s, p->core, NULL, &p->live, error) != OK)
+        service_fail(&p->s, error);
+}
+
+static void market_close(struct publisher *p)
+{
+    if (p->live)
+        live_close(&p->live);
+    else
+        playing_close(p);
 }
 
 int main(int argc, char **argv)
 {
     struct publisher *p = service_state(sizeof *p);
     struct service *s = &p->s;
-    char error[CONFIG_ERROR_MAX];
     service_open(s, "feed", argc, argv);
-    double speed = strcmp(s->config.feed.speed, "max") == 0 ? 0 : strtod(s->config.feed.speed, NULL);
-    p->expected = (uint32_t)s->config.strategy.workers + 3; /* and the gate, the hand, the recorder */
-    p->opened_mono_ns = clock_mono_ns();
-    if (market_clock_open(&p->clock, speed, s->boot_id) != OK)
-        service_fail(s, "feed.clock cannot be opened");
     uint64_t epoch = epoch_next("feed.epoch");
-    pacer_start(&p->pacer, epoch);
     p->core = feed_new(&(struct feed_options){
         .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
     if (!p->core || epoch == 0 || inbox_open(&p->inbox) != OK)
         service_fail(s, "no memory, or feed.epoch cannot be written");
-    struct market_sink sink = {
-        .ctx = p, .instrument = on_instrument, .book = on_book, .best = on_best, .trade = on_trade};
-    int64_t begin_ns = p->clock.known ? p->clock.begin_ns : clock_utc_ns();
-    if (player_open(&s->config, begin_ns, &sink, &p->player, error) != OK)
-        service_fail(s, error);
-    s->devices = (struct devices){.ctx = p, .publish = publish};
+    market_open(p, epoch);
+    s->devices = (struct devices){.ctx = p, .publish = publisher_publish};
     s->on_time = on_time;
     s->on_control = on_control;
     s->on_status = on_status;
+    s->on_page = on_page;
     p->market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
     (void)loop_source(s->loop, p->market, 0, true, drain_subscriptions, p);
     (void)loop_timer(s->loop, NS_PER_SEC, report_venues, p);
     int code = service_run(s);
-    market_clock_save(&p->clock);
-    market_clock_close(&p->clock);
-    player_close(&p->player);
+    market_close(p);
     feed_destroy(&p->core);
     inbox_close(&p->inbox);
     free(p);

@@ -182,7 +182,7 @@ START_TEST(a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive)
         ck_assert_uint_eq(published(MSG_BEAT, &m), (uint32_t)(i % 2));
     }
     ck_assert(m.beat.alive);
-    feed_on_venue(feed, "v", VENUE_DOWN, "gone", &none, now, &out);
+    feed_on_venue(feed, &(struct venue_report){"v", VENUE_DOWN, "gone", &none, 0, 0, 0, 0}, now, &out);
     pass(250 * NS_PER_MS);
     ck_assert_uint_eq(published(MSG_BEAT, &m), 1);
     ck_assert(!m.beat.alive);

@@ -113,6 +113,13 @@ CREATE TABLE venue_status (
     resyncs BIGINT NOT NULL,
     books_live BIGINT NOT NULL,
     books_stale BIGINT NOT NULL,
+    checksums BIGINT NOT NULL,
+    stale_ns BIGINT NOT NULL,
+    clock_offset_ns BIGINT NOT NULL,
+    connections BIGINT NOT NULL,
+    connections_up BIGINT NOT NULL,
+    reconnects BIGINT NOT NULL,
+    rest_weight BIGINT NOT NULL,
     PRIMARY KEY (run, topic, epoch, seq, ts)
 ) PARTITION BY RANGE (ts);
 CREATE INDEX venue_status_ts ON venue_status USING brin (ts);
