@@ -72,30 +72,44 @@ void top_text_clear(struct top_text *self)
 
 /* ---- forms ------------------------------------------------------------------------------------------ */
 
-static bool has_exponent(const struct top_word *word)
+/* How a number is written; it is known to be one. */
+struct written {
+    int behind; /* digits behind the point */
+    bool exponent;
+};
+
+static struct written how(const struct top_word *word)
 {
-    return memchr(word->text, 'e', word->len) || memchr(word->text, 'E', word->len);
+    struct written w = {0, false};
+    const char *p = word->text, *end = p + word->len;
+    while (p < end && *p != '.' && *p <= '9')
+        p++;
+    const char *behind = p < end && *p == '.' ? ++p : p;
+    while (p < end && *p <= '9')
+        p++;
+    w.behind = (int)(p - behind);
+    w.exponent = p < end;
+    return w;
 }
 
 static bool is_shortest(const struct top_word *word)
 {
-    const char *point = memchr(word->text, '.', word->len);
-    return !has_exponent(word) && (!point || word->text[word->len - 1] != '0');
+    struct written w = how(word);
+    return !w.exponent && (w.behind == 0 || word->text[word->len - 1] != '0');
 }
 
 /* A number with an exponent says nothing of its digits: it is taken as one of the usual form. More digits behind the
  * point than any number has here are never usual. */
 static bool is_fixed(const struct top_word *word, int *behind)
 {
-    const char *point = memchr(word->text, '.', word->len);
-    int have = point ? (int)(word->text + word->len - point) - 1 : 0;
-    if (has_exponent(word))
+    struct written w = how(word);
+    if (w.exponent)
         return true;
-    if (have > -DEC_EXP_MIN)
+    if (w.behind > -DEC_EXP_MIN)
         return false;
     if (*behind == BEHIND_UNKNOWN)
-        *behind = have;
-    return have == *behind;
+        *behind = w.behind;
+    return w.behind == *behind;
 }
 
 static bool is_usual(struct top_text *self, const struct top_word *price, const struct top_word *qty)

@@ -140,10 +140,10 @@ static int update(const char *bids, const char *asks, const char *text)
 
 START_TEST(the_venues_own_example_of_a_checksum_holds)
 {
-    ck_assert_int_eq(
-        ws("{\"channel\":\"book\",\"type\":\"snapshot\",\"data\":[{\"symbol\":\"BTC/"
-           "USD\",\"bids\":[" EXAMPLE_BIDS "],\"asks\":[" EXAMPLE_ASKS "],\"checksum\":3310070434}]}"),
-        OK);
+    ck_assert_int_eq(ws("{\"channel\":\"book\",\"type\":\"snapshot\",\"data\":[{\"symbol\":\"BTC/"
+                        "USD\",\"bids\":[" EXAMPLE_BIDS "],\"asks\":[" EXAMPLE_ASKS
+                        "],\"checksum\":3310070434}]}"),
+                     OK);
     ck_assert_str_eq(state(0), "live");
     ck_assert_uint_eq(kraken.counters(market)->checksums, 0);
 }

@@ -518,6 +518,7 @@ START_TEST(urls_of_public_data_are_known_and_no_others)
     ck_assert(okx.owns_url("wss://wsaws.okx.com:8443/ws/v5/public"));
     ck_assert(okx.owns_url(INSTRUMENTS));
     ck_assert(!okx.owns_url("wss://ws.okx.com:8443/ws/v5/private"));
+    ck_assert(!okx.owns_url("https://www.okx.com/api/v5/trade/order"));
     ck_assert(!okx.owns_url("wss://real.okex.com:8443/ws/v3"));
     ck_assert(!okx.owns_url("wss://ws.notokx.com/ws/v5/public"));
     ck_assert(!okx.owns_url("no url"));

@@ -26,7 +26,7 @@ static bool okx_owns(const char *text)
     if (!url_read(text, &url))
         return false;
     if (url_host_ends(&url, ".okx.com") || url_host_is(&url, "okx.com") || url_host_ends(&url, ".okex.com"))
-        return url_path_begins(&url, "/ws/v5/public") || url_path_begins(&url, "/api/v5/");
+        return url_path_begins(&url, "/ws/v5/public") || url_path_begins(&url, "/api/v5/public/");
     return false;
 }
 
