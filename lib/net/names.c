@@ -75,14 +75,11 @@ bool address_read(const char *url, const char *plain, const char *tls, struct ad
         if (url[i] <= ' ' || url[i] == 127)
             return false;
     }
-    const char *host = NULL;
-    if (strncmp(url, plain, strlen(plain)) == 0)
-        host = url + strlen(plain);
-    else if (strncmp(url, tls, strlen(tls)) == 0)
-        host = url + strlen(tls);
-    if (host == NULL || strncmp(host, "://", 3) != 0)
+    const char *host = strstr(url, "://");
+    size_t scheme = host != NULL ? (size_t)(host - url) : 0;
+    out->tls = scheme == strlen(tls) && memcmp(url, tls, scheme) == 0;
+    if (!out->tls && (scheme != strlen(plain) || memcmp(url, plain, scheme) != 0))
         return false;
-    out->tls = strncmp(url, tls, strlen(tls)) == 0;
     host += 3;
     const char *end = host + strcspn(host, "/?#"), *stop;
     out->path = *end == '/' ? end : "";

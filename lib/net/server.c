@@ -238,8 +238,11 @@ static int vhost_begin(struct server *self, const struct server_options *options
         .finalize = vhost_ended,
         .finalize_arg = self,
     };
-    self->vhost = lws_create_vhost(self->net->lws, &info);
-    return self->vhost != NULL ? OK : E_IO;
+    struct lws_vhost *vhost = lws_create_vhost(self->net->lws, &info);
+    if (vhost == NULL)
+        return E_IO;
+    self->vhost = vhost;
+    return OK;
 }
 
 int server_open(struct net *net, const struct server_options *options, const struct server_events *events,

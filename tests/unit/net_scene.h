@@ -144,7 +144,7 @@ static void on_answer(void *ctx, int request, const struct http_answer *got)
 }
 
 /* One wake-up of a loop that waits as a service's does. */
-static void turn(void)
+static inline void turn(void)
 {
     int64_t wait_ns = net_wait_ns(net);
     int ms = wait_ns > 20 * NS_PER_MS ? 20 : (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
@@ -162,14 +162,14 @@ static void turn(void)
         ck_assert_msg((condition), "not in five seconds: %s (%s)", #condition, why);                                   \
     } while (0)
 
-static void let_pass(int ms)
+static inline void let_pass(int ms)
 {
     int64_t until_ns = clock_mono_ns() + ms * NS_PER_MS;
     while (clock_mono_ns() < until_ns)
         turn();
 }
 
-static const char *url(const char *scheme, int port, const char *path)
+static inline const char *url(const char *scheme, int port, const char *path)
 {
     static char text[600];
     (void)snprintf(text, sizeof text, "%s://127.0.0.1:%d%s", scheme, port, path);
