@@ -104,8 +104,9 @@ static void forget(struct exec *self, struct hand_basket *b)
 
 static bool has_room(const struct exec *self, uint32_t orders)
 {
-    return pool_taken(self->baskets) < BASKETS_MAX && pool_taken(self->orders) + orders <= ORDERS_MAX &&
-           pool_taken(self->trades) < TRADES_MAX;
+    return pool_taken(self->baskets) < pool_capacity(self->baskets) &&
+           pool_taken(self->orders) + orders <= pool_capacity(self->orders) &&
+           pool_taken(self->trades) < pool_capacity(self->trades);
 }
 
 bool remembered_has_room(struct exec *self, uint32_t orders)
