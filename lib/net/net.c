@@ -12,7 +12,7 @@
 
 /* A run of net_run at the most: so that a peer that floods leaves the caller's loop its turn. */
 enum {
-    TURNS_MAX = 8,
+    TURNS_MAX = 32,
     PULSE_MS = 1000,
     HEADERS_MAX = 16 * 1024,
     READ_MAX = 64 * 1024,

@@ -10,19 +10,21 @@ struct server_request; /* one HTTP request that waits for its answer */
 
 struct server_events {
     void *ctx;
-    /* A client asks for an upgrade of this path with query. 0 admits it, else this HTTP status is the answer
+    /* Paths and queries come percent-decoded. Any of these may be NULL.
+     *
+     * A client asks for an upgrade of this path with query. 0 admits it, else this HTTP status is the answer
      * (retry_after_s above 0 adds the header). */
     int (*admit)(void *ctx, const char *path, int *retry_after_s);
     void (*opened)(void *ctx, struct server_peer *peer, const char *path);
     void (*message)(void *ctx, struct server_peer *peer, const char *text, size_t len, bool binary);
     void (*closed)(void *ctx, struct server_peer *peer); /* peer is gone after the call */
-    /* A GET. Answered by server_answer, now or later. */
+    /* A GET. Answered by server_answer, now or later; other methods are answered 405. */
     void (*request)(void *ctx, struct server_request *request, const char *path_and_query);
     void (*request_gone)(void *ctx, struct server_request *request); /* the client hung up before the answer */
 };
 
 struct server_options {
-    const char *address; /* NULL = 127.0.0.1 */
+    const char *address; /* a number, IPv4 or IPv6; NULL = 127.0.0.1 */
     int port;            /* 0 = any free one */
     const char *certificate, *key; /* PEM files; NULL = no TLS */
 };
@@ -30,19 +32,20 @@ struct server_options {
 /* E_IO with words in error: the port is taken, the certificate cannot be read. */
 int server_open(struct net *net, const struct server_options *options, const struct server_events *events,
                 struct server **out, char *error, size_t error_cap);
-void server_close(struct server **self);
+void server_close(struct server **self); /* its port is free at once; its connections end, without an event */
 int server_port(const struct server *self);
 
 int server_send(struct server_peer *peer, const char *text, size_t len, bool binary); /* E_FULL: 64 MB wait */
 int server_ping(struct server_peer *peer, const char *payload, size_t len);           /* at most 125 bytes */
-/* Ends the connection: with a close frame, or (abrupt) by the transport alone. The closed event comes. */
+/* Ends the connection: with a close frame behind what waits to be sent, or (abrupt) by a reset. The closed event comes;
+ * within three seconds of the goodbye also where the client is deaf. */
 void server_drop(struct server_peer *peer, bool abrupt);
 /* Reads nothing and answers nothing any more, not even pings, but keeps the connection: half open. */
 void server_freeze(struct server_peer *peer);
 void *server_peer_data(const struct server_peer *peer);
 void server_peer_set_data(struct server_peer *peer, void *data);
 
-/* headers: "Name: value\r\n" lines, "" for none. The body is copied. */
+/* request is gone after the call. headers: "Name: value\r\n" lines, "" for none. The body is copied. */
 void server_answer(struct server_request *request, int status, const char *content_type, const char *headers,
                    const char *body, size_t len);
 
