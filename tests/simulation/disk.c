@@ -203,6 +203,12 @@ int disk_rename(int dir, const char *from, const char *to)
         n = &d->names[d->n_names++];
     (void)snprintf(n->text, sizeof n->text, "%s", to);
     n->file = file;
+    if (d->stream >= 0 && name_is_snapshot(to)) {
+        holdings_snapshot(d->stream, file->bytes, file->size);
+        /* the next start goes back to it: soon, in some seeds */
+        if (!world.quiet && chance(world.knobs.snapshot_kill))
+            process_running()->kill_in_gaps = 1 + (int)draw(40);
+    }
     return 0;
 }
 

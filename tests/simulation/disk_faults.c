@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/runtime/journal.h"
+#include "lib/runtime/ledger.h"
 #include "lib/runtime/ledger_retention.h"
 #include "tests/simulation/disk_files.h"
 
@@ -124,6 +125,24 @@ int __wrap_journal_open(const char *dir, const struct journal_options *options, 
     own.segment_bytes = world.knobs.segment_bytes;
     own.sync_every_ns = strstr(dir, "risk") ? world.knobs.risk_sync_ns : world.knobs.exec_sync_ns;
     return __real_journal_open(dir, &own, out, error);
+}
+
+int __real_ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply,
+                       ledger_record_fn *restore, void *ctx, struct ledger **out,
+                       char error[LEDGER_ERROR_MAX]);
+int __wrap_ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply,
+                       ledger_record_fn *restore, void *ctx, struct ledger **out,
+                       char error[LEDGER_ERROR_MAX]);
+
+/* Snapshots come far more often too. */
+int __wrap_ledger_open(const char *name, const struct config *config, void *zmq, ledger_record_fn *apply,
+                       ledger_record_fn *restore, void *ctx, struct ledger **out,
+                       char error[LEDGER_ERROR_MAX])
+{
+    static struct config own;
+    own = *config;
+    own.journal.snapshot_every = world.knobs.snapshot_every;
+    return __real_ledger_open(name, &own, zmq, apply, restore, ctx, out, error);
 }
 
 struct retention_verdict __real_retention_look(const struct retention *r,

@@ -327,6 +327,8 @@ static void on_risk(const struct message *m)
               m->route.route, m->route.busy ? "busy" : "idle", m->route.parked ? ", parked" : "",
               m->route.legs[0].qty.m, m->route.legs[0].qty.exp, m->route.legs[1].qty.m,
               m->route.legs[1].qty.exp, m->route.exec_epoch, m->route.exec_pos);
+        if (!read_again)
+            holdings_route(m);
         route_of(m->route.route)->last = (struct place_at){m->env.epoch, m->env.pos};
         if (m->route.reason == REASON_NEVER_SENT)
             note_never_sent(route_of(m->route.route)->open);
@@ -364,6 +366,8 @@ static void on_exec(const struct message *m)
 {
     char key[60];
     trace_exec(m);
+    if (m->env.type == MSG_POSITION && !read_again)
+        holdings_position(m);
     if (m->env.type != MSG_FILL)
         return;
     const int len = snprintf(key, sizeof key, "%s %s", m->fill.venue, m->fill.trade_id);

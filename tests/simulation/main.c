@@ -122,7 +122,7 @@ static void write_config(void)
                   "  max_daily_loss: 100000\n");
     (void)fprintf(f, "paper:\n  latency_us: %d\n", (int)draw(20000));
     (void)fprintf(f, "recorder:\n  batch_rows: %d\n  batch_ms: %d\n", 1 + (int)draw(50), 5 + (int)draw(100));
-    (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: %d\n", 100 + (int)draw(400));
+    (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: 1000\n");
     (void)fprintf(f, "log:\n  level: debug\n");
     if (fclose(f) != 0)
         violated("config.yaml cannot be written");

@@ -109,6 +109,8 @@ void knobs_draw(void)
     k->wakeup_ns = (5 + (int64_t)draw(100)) * NS_PER_US;
     /* Each seed leaves some kinds out, so that none hides another. */
     k->reports_fail = chance(300);
+    k->snapshot_every = chance(400) ? 10 + (int)draw(50) : 100 + (int)draw(400);
+    k->snapshot_kill = chance(300) ? 50 + (int)draw(300) : 0;
     for (int i = 0; i < FAULTS; i++)
         k->fault_weight[i] = chance(600) ? usual[i] * (1 + (int)draw(3)) : 0;
     if (power) {

@@ -29,6 +29,8 @@ struct knobs {
     int gap_pause_permyriad; /* or is set aside for a while */
     bool replay_kill;        /* an owner may die within an answer to a replay */
     bool reports_fail;       /* the venue's, to exec */
+    int snapshot_every;      /* records */
+    int snapshot_kill;       /* its owner dies soon behind it */
     int marks_divisor;       /* high-water marks are the real ones over this, at least 32 */
     uint64_t segment_bytes;
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
@@ -179,6 +181,8 @@ uint64_t ledger_head(int stream);                         /* last position writt
 bool watch_snapshot(const unsigned char *bytes, int64_t len,
                     uint64_t *upstream_pos); /* false: none is there */
 
+void watch_decode(const void *bytes, size_t len, struct message *m);
+
 /* Called by the disk: bytes are in a file, gone from it, safe; or all is to be read anew. */
 void watch_written(int stream, struct disk_file *file, const unsigned char *bytes, int64_t len);
 void watch_cut(int stream, struct disk_file *file, int64_t size);
@@ -203,6 +207,11 @@ void stray_intent(void); /* an intent of a past life, or one that was decided, c
 void invariants_submitted(const struct order *order);
 uint64_t invariants_committed(int stream); /* highest position that the database ever had */
 void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
+
+/* What is held, wherever it is told, is the sum of exec's fills. */
+void holdings_position(const struct message *m);
+void holdings_route(const struct message *m);
+void holdings_snapshot(int stream, const unsigned char *bytes, int64_t len);
 
 /* Nothing is under way any more. */
 bool quiet_settled(char words[256]);

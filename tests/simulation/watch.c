@@ -49,7 +49,7 @@ uint64_t ledger_head(int stream)
 
 /* ---- reading bytes --------------------------------------------------------------------------------------------- */
 
-static void decode(const void *bytes, size_t len, struct message *m)
+void watch_decode(const void *bytes, size_t len, struct message *m)
 {
     if (!decoder && !(decoder = decoder_new()))
         violated("out of memory");
@@ -93,7 +93,7 @@ static void take_record(int stream, struct disk_file *file, int64_t end, const u
         violated("%s's journal goes on at position %" PRIu64 " after %" PRIu64, l->name, pos, before->pos);
     if (before && epoch < before->epoch)
         violated("%s's journal goes back to epoch %" PRIu64 " at position %" PRIu64, l->name, epoch, pos);
-    decode(at + RECORD_HEADER, len, &m);
+    watch_decode(at + RECORD_HEADER, len, &m);
     if (m.env.epoch != epoch || m.env.pos != pos)
         violated("%s's record at %" PRIu64 "/%" PRIu64 " says it is %" PRIu64 "/%" PRIu64, l->name, epoch,
                  pos, m.env.epoch, m.env.pos);
@@ -299,7 +299,7 @@ void watch_published(int stream, const void *bytes, size_t len)
     struct message m;
     if (stream < 0)
         return;
-    decode(bytes, len, &m);
+    watch_decode(bytes, len, &m);
     if (m.env.type == MSG_BEAT) {
         check_beat(stream, &m);
         return;
@@ -312,7 +312,7 @@ void watch_replayed(int stream, const void *bytes, size_t len)
     struct message m;
     if (stream < 0)
         return;
-    decode(bytes, len, &m);
+    watch_decode(bytes, len, &m);
     const struct message_kind *kind = message_kind(m.env.type);
     if (!kind || kind->class != CLASS_LEDGER || m.env.pos == 0)
         return;
@@ -329,7 +329,7 @@ void watch_replayed(int stream, const void *bytes, size_t len)
 void watch_asked(const void *bytes, size_t len)
 {
     struct message m;
-    decode(bytes, len, &m);
+    watch_decode(bytes, len, &m);
     const int stream = stream_of(m.env.stream);
     if (m.env.type != MSG_STORED || stream < 0)
         return;
@@ -352,7 +352,7 @@ bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_
     memcpy(&length, bytes + 4, sizeof length);
     if (length > JOURNAL_PAYLOAD_MAX || RECORD_HEADER + (int64_t)length > len)
         return false;
-    decode(bytes + RECORD_HEADER, length, &m);
+    watch_decode(bytes + RECORD_HEADER, length, &m);
     *upstream_pos = m.snapshot.upstream_pos;
     return m.env.type == MSG_SNAPSHOT;
 }
@@ -360,7 +360,7 @@ bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_
 void watch_intent(const void *bytes, size_t len)
 {
     struct message m;
-    decode(bytes, len, &m);
+    watch_decode(bytes, len, &m);
     if (m.env.type == MSG_INTENT)
         invariants_intent(&m);
 }
