@@ -202,8 +202,6 @@ void stream_lose(struct venue_market *self, struct stream_book *book, enum stale
         self->counters.gaps++;
         book->shown.gaps++;
     }
-    if (reason == STALE_DISCONNECT)
-        book->shown.feeds = 0;
     if (book->synced || l2_book_reason(book->shown.book) != reason)
         mark_changed(self, book);
     book->synced = false;
@@ -211,6 +209,11 @@ void stream_lose(struct venue_market *self, struct stream_book *book, enum stale
 }
 
 /* ---- a book's messages ------------------------------------------------------------------------------ */
+
+static uint64_t conn_bit(const struct venue_market *self)
+{
+    return UINT64_C(1) << self->frame->conn % 64;
+}
 
 bool stream_follows(const struct venue_market *self, const struct stream_book *book, uint32_t channel)
 {
@@ -225,7 +228,7 @@ void stream_snapshot(struct venue_market *self, struct stream_book *book, uint32
     book->synced = false;
     book->conn = self->frame->conn;
     book->channel = channel;
-    book->shown.feeds = UINT64_C(1) << book->conn % 64;
+    book->shown.feeds |= conn_bit(self);
     if (book->next_depth)
         book->depth = book->next_depth;
     book->shown.venue_seq = 0;
@@ -333,6 +336,8 @@ void stream_lose_unsequenced(struct venue_market *self)
 
 void stream_unsubscribed(struct venue_market *self, struct stream_book *book, uint32_t channel)
 {
+    if (book->channel == channel)
+        book->shown.feeds &= ~conn_bit(self);
     if (stream_follows(self, book, channel))
         stream_lose(self, book, STALE_DISCONNECT);
 }
@@ -400,10 +405,8 @@ static void on_socket(struct venue_market *self)
 {
     for (uint32_t i = 0; i < self->n_books; i++) {
         struct stream_book *book = self->books[i];
-        if (book->conn != self->frame->conn)
-            continue;
-        book->shown.feeds = 0;
-        if (book->synced)
+        book->shown.feeds &= ~conn_bit(self);
+        if (book->synced && book->conn == self->frame->conn)
             stream_lose(self, book, STALE_DISCONNECT);
     }
 }

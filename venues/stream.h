@@ -1,9 +1,10 @@
-/* Books of venues that send a snapshot and then changes of it on the connection itself. What such venues share is here;
- * what their messages look like, and what their checksums are made of, is in their folders.
+/* Books of venues that send a snapshot and then changes of it on the connection itself. What such venues
+ * share is here; what their messages look like, and what their checksums are made of, is in their folders.
  *
- * A book takes its changes from the connection, and there the channel, whose snapshot came last: those of any other are
- * ignored, so that two connections may overlap while one replaces the other. What is wrong makes the book STALE at
- * once; nothing but a snapshot ends that.
+ * A book takes its changes from the connection, and there the channel, whose snapshot came last: those of any
+ * other are ignored, so that two connections may overlap while one replaces the other; shown.feeds has each
+ * that has brought a snapshot and still stands. What is wrong makes the book STALE at once; nothing but a
+ * snapshot ends that.
  */
 #ifndef SLUICE_VENUES_STREAM_H
 #define SLUICE_VENUES_STREAM_H
@@ -28,7 +29,8 @@ struct stream_book {
     uint64_t touched; /* number of the last frame that changed it */
 };
 
-/* What the venue's instruments endpoint says of one. What it does not say is 0 and leaves an inst as it was. */
+/* What the venue's instruments endpoint says of one. What it does not say is 0 and leaves an inst as it was.
+ */
 struct stream_terms {
     struct dec tick, lot, min_qty, min_notional;
     struct dec taker_bps, maker_bps;
@@ -67,8 +69,8 @@ struct venue_market *stream_open(const struct stream_rules *rules, const struct 
                                  const struct market_sink *sink);
 void stream_close(struct venue_market **self);
 
-/* Around each frame. stream_end tells the sink of the books that changed, and returns what on_frame does. A socket that
- * was opened or closed is dealt with here. */
+/* Around each frame. stream_end tells the sink of the books that changed, and returns what on_frame does. A
+ * socket that was opened or closed is dealt with here. */
 void stream_begin(struct venue_market *self, const struct frame *frame);
 int stream_end(struct venue_market *self, int status);
 
@@ -106,8 +108,8 @@ int stream_spoilt(struct venue_market *self, struct stream_book *book, int statu
 /* The levels stay, as the last good ones. */
 void stream_lose(struct venue_market *self, struct stream_book *book, enum stale_reason reason);
 
-/* A frame was not readable: nobody knows whose it was, so what has no sequence of its own, by which a loss would be
- * found, is lost. */
+/* A frame was not readable: nobody knows whose it was, so what has no sequence of its own, by which a loss
+ * would be found, is lost. */
 void stream_lose_unsequenced(struct venue_market *self);
 
 /* The venue ended a subscription of the connection at hand. */

@@ -98,8 +98,8 @@ static bool is_shortest(const struct top_word *word)
     return !w.exponent && (w.behind == 0 || word->text[word->len - 1] != '0');
 }
 
-/* A number with an exponent says nothing of its digits: it is taken as one of the usual form. More digits behind the
- * point than any number has here are never usual. */
+/* A number with an exponent says nothing of its digits: it is taken as one of the usual form. More digits
+ * behind the point than any number has here are never usual. */
 static bool is_fixed(const struct top_word *word, int *behind)
 {
     struct written w = how(word);
@@ -198,7 +198,8 @@ static uint32_t put_shortest(struct dec v, char *out)
     return (uint32_t)len;
 }
 
-/* At most 19 digits, and as many zeros as lie between the greatest exponent and the last digit behind the point. */
+/* At most 19 digits, and as many zeros as lie between the greatest exponent and the last digit behind the
+ * point. */
 static uint32_t put_digits(struct dec v, int behind, char *out)
 {
     char reversed[20];

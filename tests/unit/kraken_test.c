@@ -1,4 +1,5 @@
-/* What Kraken's parser promises: a book is what the venue has, by its checksum and to its depth, or it is STALE. */
+/* What Kraken's parser promises: a book is what the venue has, by its checksum and to its depth, or it is
+ * STALE. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,9 +385,10 @@ START_TEST(the_venues_words_about_the_connection_are_told)
     ck_assert_int_eq(last_notice, NOTICE_ACCEPTED);
     ck_assert_str_eq(last_detail, "BTC/USD");
     ck_assert_uint_eq(notice_conn, 3);
-    ws("{\"method\":\"subscribe\",\"error\":\"Currency pair not supported\",\"success\":false}");
+    ws("{\"method\":\"subscribe\",\"error\":\"Currency pair not "
+       "supported\",\"success\":false,\"symbol\":\"X/USD\"}");
     ck_assert_int_eq(last_notice, NOTICE_REFUSED);
-    ck_assert_str_eq(last_detail, "subscribe: Currency pair not supported");
+    ck_assert_str_eq(last_detail, "subscribe X/USD: Currency pair not supported");
     ws("{\"channel\":\"heartbeat\"}");
     ck_assert_int_eq(last_notice, NOTICE_ALIVE);
     ws("{\"method\":\"pong\",\"req_id\":2}");

@@ -1,4 +1,5 @@
-/* What OKX's parser promises: a book is what the venue has, by its sequence and its checksum, or it is STALE. */
+/* What OKX's parser promises: a book is what the venue has, by its sequence and its checksum, or it is STALE.
+ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,12 +285,13 @@ START_TEST(a_book_follows_the_connection_whose_snapshot_came_last)
 {
     on(1, SNAPSHOT(L("2", "1"), L("3", "1"), SEQ("-1", "10")));
     on(2, SNAPSHOT(L("2", "2"), L("3", "1"), SEQ("-1", "12")));
-    ck_assert_uint_eq(okx.book_at(market, 0)->feeds, UINT64_C(1) << 2);
+    ck_assert_uint_eq(okx.book_at(market, 0)->feeds, 6);
     on(1, UPDATE(L("2", "2"), "", SEQ("10", "12")));
     ck_assert_str_eq(state(0), "live");
     ck_assert_uint_eq(okx.counters(market)->ignored, 1);
     frame(FRAME_CLOSE, 1, "wss://ws.okx.com:8443/ws/v5/public", "");
     ck_assert_str_eq(state(0), "live");
+    ck_assert_uint_eq(okx.book_at(market, 0)->feeds, 4);
     frame(FRAME_CLOSE, 2, "wss://ws.okx.com:8443/ws/v5/public", "");
     ck_assert_str_eq(state(0), "disconnect");
     ck_assert_uint_eq(okx.book_at(market, 0)->feeds, 0);
@@ -310,8 +312,10 @@ START_TEST(an_unsubscription_ends_the_book)
     ws(SNAPSHOT(L("2", "1"), L("3", "1"), SEQ("-1", "10")));
     ws("{\"event\":\"unsubscribe\",\"arg\":{\"channel\":\"trades\",\"instId\":\"BTC-USDT\"}}");
     ck_assert_str_eq(state(0), "live");
+    ck_assert_uint_eq(okx.book_at(market, 0)->feeds, 1);
     ws("{\"event\":\"unsubscribe\",\"arg\":{\"channel\":\"books\",\"instId\":\"BTC-USDT\"}}");
     ck_assert_str_eq(state(0), "disconnect");
+    ck_assert_uint_eq(okx.book_at(market, 0)->feeds, 0);
 }
 END_TEST
 

@@ -59,8 +59,9 @@ static int kraken_instruments(const struct line_subject *s, uint32_t part, char 
     return line_finished(&t);
 }
 
-/* The usual depth is that of the checksum: then no level is outside it. 150 connections in ten minutes and address; a
- * heartbeat comes each second. What a connection may send and carry is not told: these are modest. */
+/* The usual depth is that of the checksum: then no level is outside it. 150 connections in ten minutes and
+ * address; a heartbeat comes each second. What a connection may send and carry is not told: these are modest.
+ */
 const struct line kraken_line = {.ws_url = "wss://ws.kraken.com",
                                  .rest_url = "https://api.kraken.com",
                                  .lanes = {{"/v2", true, true}},

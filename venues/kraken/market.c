@@ -1,5 +1,5 @@
-/* Kraken's market data in version 2 of its protocol: snapshots and changes on one connection, held together by
- * checksums. The rules are in NOTES.md. */
+/* Kraken's market data in version 2 of its protocol: snapshots and changes on one connection, held together
+ * by checksums. The rules are in NOTES.md. */
 #include <isa-l/crc.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +52,8 @@ void kraken_snapshot(struct venue_market *self, struct stream_book *book, uint32
     stream_snapshot(self, book, channel);
 }
 
-/* Where no word of the subscription's depth was heard: the least that can be asked for and holds the snapshot. */
+/* Where no word of the subscription's depth was heard: the least that can be asked for and holds the
+ * snapshot. */
 static uint32_t depth_for(uint32_t levels)
 {
     const uint32_t *depth = kraken_line.depths;
@@ -203,8 +204,10 @@ static int on_method(struct venue_market *self, const struct json_node *message,
         return stream_ignore(self);
     }
     if (error || (success && success->kind == JSON_FALSE)) {
-        snprintf(detail, sizeof detail, "%.*s: %.*s", (int)method->len, method->text,
-                 error ? (int)error->len : 0, error ? error->text : "");
+        const struct json_node *of = json_get(json, message, "symbol");
+        snprintf(detail, sizeof detail, "%.*s %.*s: %.*s", (int)method->len, method->text,
+                 of ? (int)of->len : 0, of ? of->text : "", error ? (int)error->len : 0,
+                 error ? error->text : "");
         stream_notice(self, NOTICE_REFUSED, detail);
         return stream_ignore(self);
     }

@@ -71,8 +71,8 @@ static int okx_instruments_path(const struct line_subject *s, uint32_t part, cha
     return 0;
 }
 
-/* 480 requests an hour and connection, of at most 64 KB; 3 connections a second and address; the instruments 20 times in
- * two seconds. Closed after 30 s in which nothing was sent either way: a ping in half of that. */
+/* 480 requests an hour and connection, of at most 64 KB; 3 connections a second and address; the instruments
+ * 20 times in two seconds. Closed after 30 s in which nothing was sent either way: a ping in half of that. */
 const struct line okx_line = {.ws_url = "wss://ws.okx.com:8443",
                               .rest_url = "https://www.okx.com",
                               .lanes = {{"/ws/v5/public", true, true}},

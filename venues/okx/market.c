@@ -1,5 +1,5 @@
-/* OKX's market data: snapshots and changes on one connection, held together by sequence numbers and checksums. The rules
- * are in NOTES.md. */
+/* OKX's market data: snapshots and changes on one connection, held together by sequence numbers and
+ * checksums. The rules are in NOTES.md. */
 #include <isa-l/crc.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,8 +123,8 @@ static int read_sequence(struct venue_market *self, const struct json_node *data
     return OK;
 }
 
-/* Whether a change is the next one. Where the own number is below the previous one, the venue has begun to count anew;
- * where they are equal, nothing has changed for a minute. */
+/* Whether a change is the next one. Where the own number is below the previous one, the venue has begun to
+ * count anew; where they are equal, nothing has changed for a minute. */
 static bool joins(const struct stream_book *book, const struct sequence *sequence)
 {
     if (!sequence->told)

@@ -68,8 +68,8 @@ static struct dec number(const struct json *json, const struct json_node *object
     return json_dec(json_get(json, object, key), &v) == OK && v.m > 0 ? v : (struct dec){0, 0};
 }
 
-/* Base units of one contract: of a linear one its value in the base currency; an inverse one is worth so many of the
- * quote currency. */
+/* Base units of one contract: of a linear one its value in the base currency; an inverse one is worth so many
+ * of the quote currency. */
 static struct dec contract_size(const struct json *json, const struct json_node *entry)
 {
     struct dec value = number(json, entry, "ctVal"), times = number(json, entry, "ctMult"), size;
