@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "services/feed/live.h"
 #include "tools/run_options.h"
 #include "tools/verb.h"
 
@@ -35,7 +36,10 @@ int verb_check_config(int argc, char **argv)
         return help ? EXIT_DONE : EXIT_USAGE;
     }
     config_defaults(&config);
-    if (config_load(&config, argv[1], error) != OK) {
+    int status = config_load(&config, argv[1], error);
+    if (status == OK && strcmp(config.feed.source, "live") == 0)
+        status = live_check(&config, error);
+    if (status != OK) {
         (void)fprintf(stderr, "sluice: %s\n", error);
         return EXIT_CONFIG;
     }

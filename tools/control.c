@@ -49,17 +49,23 @@ void control_close(struct control **self)
     *self = NULL;
 }
 
-int control_send(struct control *self, enum control_verb verb, const char *arg)
+static int send_request(struct control *self, enum control_verb verb, const char *arg, uint64_t number)
 {
     unsigned char bytes[512];
     message_init(&self->message, MSG_REQUEST);
     (void)text_set(self->message.env.stream, sizeof self->message.env.stream, "control");
     self->message.request.id = ++self->last_id;
     self->message.request.verb = verb;
+    self->message.request.number = number;
     if (!text_set(self->message.request.arg, sizeof self->message.request.arg, arg))
         return E_RANGE;
     size_t len = codec_encode(&self->message, bytes, sizeof bytes);
     return socket_send(self->socket, bytes, len, false);
+}
+
+int control_send(struct control *self, enum control_verb verb, const char *arg)
+{
+    return send_request(self, verb, arg, 0);
 }
 
 bool control_take(struct control *self, struct reply *reply)
@@ -86,13 +92,9 @@ void control_wait(struct control *const *controls, int n, int timeout_ms)
     (void)zmq_poll(items, waited, timeout_ms);
 }
 
-int control_ask(struct control *self, enum control_verb verb, const char *arg, int timeout_ms,
-                struct reply *reply)
+static int await_answer(struct control *self, int timeout_ms, struct reply *reply)
 {
     int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
-    int status = control_send(self, verb, arg);
-    if (status)
-        return status;
     for (;;) {
         if (control_take(self, reply))
             return OK;
@@ -101,6 +103,20 @@ int control_ask(struct control *self, enum control_verb verb, const char *arg, i
             return E_AGAIN;
         control_wait(&self, 1, (int)(left_ns / NS_PER_MS) + 1);
     }
+}
+
+int control_ask(struct control *self, enum control_verb verb, const char *arg, int timeout_ms,
+                struct reply *reply)
+{
+    int status = send_request(self, verb, arg, 0);
+    return status ? status : await_answer(self, timeout_ms, reply);
+}
+
+int control_ask_number(struct control *self, enum control_verb verb, uint64_t number, int timeout_ms,
+                       struct reply *reply)
+{
+    int status = send_request(self, verb, "", number);
+    return status ? status : await_answer(self, timeout_ms, reply);
 }
 
 int64_t control_metric(const struct reply *reply, const char *name, int64_t missing)

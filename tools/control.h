@@ -17,6 +17,9 @@ void control_close(struct control **self);
 int control_ask(struct control *self, enum control_verb verb, const char *arg, int timeout_ms,
                 struct reply *reply);
 
+int control_ask_number(struct control *self, enum control_verb verb, uint64_t number, int timeout_ms,
+                       struct reply *reply);
+
 /* The two halves of asking, for who asks many at once: a request that makes earlier ones forgotten, and its answer once
  * it is there. */
 int control_send(struct control *self, enum control_verb verb, const char *arg);

@@ -115,6 +115,9 @@ static void say_hello(const struct running *run, const char *run_id)
                c->sim.symbols, c->sim.seed, c->sim.dislocations_per_min, c->sim.dislocation_bps);
     for (uint32_t i = 0; strcmp(c->feed.source, "replay") == 0 && i < c->n_recordings; i++)
         printf("market: recording %s, speed %s\n", c->recordings[i].path, c->feed.speed);
+    for (uint32_t i = 0; strcmp(c->feed.source, "live") == 0 && i < c->n_venues; i++)
+        printf("market: LIVE %s%s%s, %s\n", c->venues[i].venue, *c->venues[i].ws_url ? " at " : "",
+               c->venues[i].ws_url, c->venues[i].symbols);
     for (uint32_t i = 0; i < c->n_fees; i++)
         if (c->fees[i].taker_bps.m == 0)
             printf("fees: 0 at venue %s, by configuration\n", c->fees[i].venue);
@@ -154,6 +157,14 @@ static int64_t seconds_left(const struct running *run, int64_t seconds)
     int64_t by_limit = run->limits.seconds ? run->limits.seconds - seconds : INT64_MAX;
     int64_t left = by_replay < by_limit ? by_replay : by_limit;
     return left == INT64_MAX ? -1 : left;
+}
+
+static int child_index(const struct running *run, const char *name)
+{
+    for (int i = 0; i < run->children.n; i++)
+        if (strcmp(run->children.child[i].name, name) == 0)
+            return i;
+    return -1;
 }
 
 static bool is_worker(const struct running *run, int i)
@@ -226,6 +237,9 @@ static void show_status(struct running *run, int64_t mono_ns)
     const int64_t without_worker = ownerless(run, mono_ns);
     if (without_worker > 0)
         printf(" | %" PRId64 " routes without a worker", without_worker);
+    const char *feed_words = run->services.reply[child_index(run, "feed")].text;
+    if (*feed_words)
+        printf(" | %s", feed_words);
     const char *separator = " | no answer: ";
     for (int i = 0; i < run->children.n; i++)
         if (!answers(run, i, mono_ns)) {
@@ -299,14 +313,6 @@ static bool watch(struct running *run)
 
 /* ---- stopping, in the design's order
  * ---------------------------------------------------------------------------- */
-
-static int child_index(const struct running *run, const char *name)
-{
-    for (int i = 0; i < run->children.n; i++)
-        if (strcmp(run->children.child[i].name, name) == 0)
-            return i;
-    return -1;
-}
 
 /* Tells all that are marked to stop, and waits for them together. */
 static void stop_these(struct running *run, const bool *which, int timeout_ms)

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "lib/base/text.h"
+#include "lib/market/symbol.h"
+#include "services/feed/live.h"
 #include "tools/verb.h"
 #include "venues/player.h"
 
@@ -250,11 +252,26 @@ static void note_quote(void *ctx, const struct venue_book *book)
         (void)text_set(reporting, 16, book->inst.quote);
 }
 
+/* Nothing is connected to here: what there is comes when the feed has been started. */
+static int settle_live(struct config *config, char error[RUN_ERROR_MAX])
+{
+    struct inst inst;
+    char symbol[32];
+    int status = live_check(config, error);
+    if (status || strcmp(config->run.reporting, "auto") != 0)
+        return status;
+    (void)live_next_symbol(config->venues[0].symbols, symbol);
+    (void)symbol_read(symbol, &inst);
+    return config_set(config, "run.reporting", inst.quote, error);
+}
+
 /* The market is opened once before anything is started: what cannot be played is said here. */
 static int settle_market(struct config *config, char error[RUN_ERROR_MAX])
 {
     char reporting[16] = "";
     struct player *player;
+    if (strcmp(config->feed.source, "live") == 0)
+        return settle_live(config, error);
     struct market_sink sink = {.ctx = reporting, .instrument = note_quote};
     int status = player_open(config, 0, &sink, &player, error);
     if (status)
@@ -298,6 +315,8 @@ int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
 {
     struct config *config = &options->config;
     int status = make_absolute(config->feed.instruments, sizeof config->feed.instruments, error);
+    for (uint32_t i = 0; status == OK && i < config->n_venues; i++)
+        status = make_absolute(config->venues[i].ca_file, sizeof config->venues[i].ca_file, error);
     for (uint32_t i = 0; status == OK && i < config->n_recordings; i++)
         status = make_absolute(config->recordings[i].path, sizeof config->recordings[i].path, error);
     if (status == OK && strcmp(config->run.mode, "paper") != 0) {

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     {"run", verb_run, "the whole pipeline on this host, supervised; ends with a reconciled report"},
     {"backtest", verb_backtest, "all of it in one process on a virtual clock, byte for byte repeatable"},
     {"report", verb_report, "print the report of a run again, as text or as JSON"},
+    {"status", verb_status, "how the venues of a running pipeline stand, and with --books each book"},
     {"halt", verb_halt, "the gate of a running pipeline accepts nothing more"},
     {"reduce", verb_reduce, "it accepts only what makes positions smaller"},
     {"resume", verb_resume, "it accepts again; with a route's name: what was parked there is taken care of"},

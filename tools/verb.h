@@ -23,6 +23,7 @@ int verb_report(int argc, char **argv);
 int verb_resume(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_show_config(int argc, char **argv);
+int verb_status(int argc, char **argv);
 int verb_tap(int argc, char **argv);
 
 #endif

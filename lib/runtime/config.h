@@ -14,6 +14,7 @@
 #define SECTION(name, doc)                      struct {
 #define END_SECTION(name)                       } name;
 #define KEY_TEXT(name, bytes, default, doc)     char name[bytes];
+#define KEY_OPTIONAL(name, bytes, doc)          char name[bytes];
 #define KEY_CHOICE(name, default, choices, doc) char name[16];
 #define KEY_INT(name, default, min, max, doc)   int64_t name;
 #define KEY_BOOL(name, default, doc)            bool name;
@@ -28,6 +29,7 @@ struct config {
 #undef SECTION
 #undef END_SECTION
 #undef KEY_TEXT
+#undef KEY_OPTIONAL
 #undef KEY_CHOICE
 #undef KEY_INT
 #undef KEY_BOOL

@@ -29,14 +29,15 @@
         static const struct setting settings[] = {
 #define END_ITEMS(name)                     END_SECTION(name)
 #define PLACE(name)                         offsetof(part_type, name), sizeof(((part_type *)0)->name)
-#define KEY_TEXT(name, bytes, default, doc) {#name, SETTING_TEXT, PLACE(name), default, 0, 0, NULL, doc},
+#define KEY_TEXT(name, bytes, default, doc) {#name, SETTING_TEXT, PLACE(name), default, 0, 0, NULL, doc, false},
+#define KEY_OPTIONAL(name, bytes, doc)      {#name, SETTING_TEXT, PLACE(name), "", 0, 0, NULL, doc, true},
 #define KEY_CHOICE(name, default, choices, doc)                                                              \
-    {#name, SETTING_CHOICE, PLACE(name), default, 0, 0, choices, doc},
+    {#name, SETTING_CHOICE, PLACE(name), default, 0, 0, choices, doc, false},
 #define KEY_INT(name, default, min, max, doc)                                                                \
-    {#name, SETTING_INT, PLACE(name), #default, INT64_C(min), INT64_C(max), NULL, doc},
-#define KEY_BOOL(name, default, doc)  {#name, SETTING_BOOL, PLACE(name), #default, 0, 0, NULL, doc},
-#define KEY_DEC(name, default, doc)   {#name, SETTING_DEC, PLACE(name), default, 0, 0, NULL, doc},
-#define KEY_MONEY(name, default, doc) {#name, SETTING_MONEY, PLACE(name), default, 0, 0, NULL, doc},
+    {#name, SETTING_INT, PLACE(name), #default, INT64_C(min), INT64_C(max), NULL, doc, false},
+#define KEY_BOOL(name, default, doc)  {#name, SETTING_BOOL, PLACE(name), #default, 0, 0, NULL, doc, false},
+#define KEY_DEC(name, default, doc)   {#name, SETTING_DEC, PLACE(name), default, 0, 0, NULL, doc, false},
+#define KEY_MONEY(name, default, doc) {#name, SETTING_MONEY, PLACE(name), default, 0, 0, NULL, doc, false},
 /* clang-format off */
 #include "lib/runtime/config.def"
 /* clang-format on */
@@ -45,6 +46,7 @@
 #undef ITEMS
 #undef END_ITEMS
 #undef KEY_TEXT
+#undef KEY_OPTIONAL
 #undef KEY_CHOICE
 #undef KEY_INT
 #undef KEY_BOOL
@@ -63,6 +65,7 @@
      name##_settings},
 #define END_ITEMS(name)
 #define KEY_TEXT(name, bytes, default, doc)
+#define KEY_OPTIONAL(name, bytes, doc)
 #define KEY_CHOICE(name, default, choices, doc)
 #define KEY_INT(name, default, min, max, doc)
 #define KEY_BOOL(name, default, doc)
@@ -117,7 +120,8 @@ uint32_t *part_count(struct config *c, const struct part *part)
 
 bool setting_required(const struct part *part, const struct setting *setting)
 {
-    return part->item_size != 0 && setting->kind == SETTING_TEXT && setting->fallback[0] == '\0';
+    return part->item_size != 0 && setting->kind == SETTING_TEXT && !setting->optional &&
+           setting->fallback[0] == '\0';
 }
 
 void part_defaults(struct config *c, const struct part *part, uint32_t item)

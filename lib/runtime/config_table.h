@@ -17,6 +17,7 @@ struct setting {
     int64_t min, max;    /* SETTING_INT */
     const char *choices; /* SETTING_CHOICE: "a|b|c" */
     const char *doc;
+    bool optional; /* a text that may stay empty, also in an item */
 };
 
 /* A section, or a list of items. */
