@@ -1,84 +1,34 @@
-/* Reading recorded traffic. zlib reads gzip of one or several members, and what is not gzip as it is. */
+/* What recorded traffic says, line by line. */
 #include "venues/recording.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "lib/base/json.h"
+#include "venues/recording_files.h"
 
-enum { CHUNK = 256 * 1024, LINE_MAX_BYTES = 256 * 1024 * 1024 };
-
-/* A text that grows to the longest seen. */
-struct text {
-    char *at;
-    size_t cap;
+/* A connection that the lines so far have named. */
+struct seen_conn {
+    uint32_t conn;
+    char *url;
 };
 
 struct recording {
-    gzFile file;
-    uint64_t size;
-    struct text buffer; /* what is read and not yet handed out is from start to end */
-    size_t start;
-    size_t end;
-    bool ended;
-    bool damaged;
+    struct recording_files *files;
     uint64_t line;
     int64_t last_ns;
     struct json *json;
     struct text url;
     struct text body;
-    char damage[96];
+    struct seen_conn *seen;
+    uint32_t n_seen, seen_cap;
+    uint32_t
+        n_closing; /* of those seen, the ones that the line at hand waits for: another life of the feed begins */
+    const char *waiting;
+    size_t waiting_len;
     char error[160];
 };
-
-static bool make_room(struct text *text, size_t bytes)
-{
-    if (bytes <= text->cap)
-        return true;
-    size_t cap = text->cap ? text->cap : 1024;
-    while (cap < bytes)
-        cap *= 2;
-    char *at = realloc(text->at, cap);
-    if (!at)
-        return false;
-    text->at = at;
-    text->cap = cap;
-    return true;
-}
-
-/* ---- opening ---------------------------------------------------------------------------------------- */
-
-static int open_file(struct recording *self, const char *path, char *error, size_t cap)
-{
-    struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &about) != 0) {
-        snprintf(error, cap, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return E_IO;
-    }
-    if (S_ISDIR(about.st_mode)) {
-        snprintf(error, cap, "%s: is a directory, expected a recording", path);
-        close(fd);
-        return E_IO;
-    }
-    self->size = (uint64_t)about.st_size;
-    self->file = gzdopen(fd, "rb");
-    if (!self->file) {
-        snprintf(error, cap, "%s: out of memory", path);
-        close(fd);
-        return E_IO;
-    }
-    gzbuffer(self->file, CHUNK);
-    return OK;
-}
 
 int recording_open(const char *path, struct recording **out, char *error, size_t error_cap)
 {
@@ -86,27 +36,32 @@ int recording_open(const char *path, struct recording **out, char *error, size_t
     *out = NULL;
     if (self)
         self->json = json_new();
-    if (!self || !self->json || !make_room(&self->buffer, CHUNK) || !make_room(&self->url, 1) ||
-        !make_room(&self->body, 1)) {
+    if (!self || !self->json || !text_room(&self->url, 1) || !text_room(&self->body, 1)) {
         snprintf(error, error_cap, "%s: out of memory", path);
         recording_close(&self);
         return E_IO;
     }
-    int status = open_file(self, path, error, error_cap);
+    int status = recording_files_open(path, &self->files, error, error_cap);
     if (status != OK)
         recording_close(&self);
     *out = self;
     return status;
 }
 
+static void forget_conns(struct recording *self)
+{
+    while (self->n_seen > 0)
+        free(self->seen[--self->n_seen].url);
+}
+
 void recording_close(struct recording **self)
 {
     if (!*self)
         return;
-    if ((*self)->file)
-        gzclose((*self)->file);
+    recording_files_close(&(*self)->files);
     json_destroy(&(*self)->json);
-    free((*self)->buffer.at);
+    forget_conns(*self);
+    free((*self)->seen);
     free((*self)->url.at);
     free((*self)->body.at);
     free(*self);
@@ -120,72 +75,12 @@ const char *recording_error(const struct recording *self)
 
 uint64_t recording_consumed(const struct recording *self)
 {
-    z_off_t at = gzoffset(self->file);
-    return at < 0 ? 0 : (uint64_t)at;
+    return recording_files_consumed(self->files);
 }
 
 uint64_t recording_size(const struct recording *self)
 {
-    return self->size;
-}
-
-/* ---- lines ------------------------------------------------------------------------------------------ */
-
-static void fill(struct recording *self)
-{
-    if (self->start > 0) {
-        memmove(self->buffer.at, self->buffer.at + self->start, self->end - self->start);
-        self->end -= self->start;
-        self->start = 0;
-    }
-    if (self->end >= LINE_MAX_BYTES || !make_room(&self->buffer, self->end + CHUNK)) {
-        self->damaged = true;
-        snprintf(self->damage, sizeof self->damage, "a line longer than %d bytes, or out of memory",
-                 LINE_MAX_BYTES);
-        return;
-    }
-    int got = gzread(self->file, self->buffer.at + self->end, CHUNK);
-    if (got > 0)
-        self->end += (size_t)got;
-    if (got == CHUNK)
-        return;
-    int code = Z_OK;
-    const char *why = gzerror(self->file, &code);
-    if (code == Z_OK || code == Z_STREAM_END) {
-        self->ended = got <= 0;
-        return;
-    }
-    self->damaged = true;
-    const char *words = strstr(why, ": "); /* behind zlib's name for the file */
-    snprintf(self->damage, sizeof self->damage, "%.90s",
-             code == Z_ERRNO ? strerror(errno)
-             : words         ? words + 2
-                             : why);
-}
-
-/* The next line, without its end. 1, 0 at the end, E_IO. What stands before a damage is still handed out. */
-static int next_line(struct recording *self, const char **line, size_t *len)
-{
-    size_t seen = self->start;
-    for (;;) {
-        char *end = memchr(self->buffer.at + seen, '\n', self->end - seen);
-        if (end) {
-            *line = self->buffer.at + self->start;
-            *len = (size_t)(end - *line);
-            self->start += *len + 1;
-            return 1;
-        }
-        if (self->damaged)
-            return E_IO;
-        if (self->ended) {
-            *line = self->buffer.at + self->start;
-            *len = self->end - self->start;
-            self->start = self->end;
-            return *len > 0;
-        }
-        seen = self->end - self->start;
-        fill(self);
-    }
+    return recording_files_size(self->files);
 }
 
 /* ---- what a line says ------------------------------------------------------------------------------- */
@@ -269,7 +164,7 @@ static bool read_body(struct recording *self, const struct json_node *root, stru
         return true;
     if (!from || from->kind != JSON_STRING)
         return unreadable(self, "\"msg\" or \"b64\": expected a string", "");
-    if (!make_room(&self->body, from->len + 1))
+    if (!text_room(&self->body, from->len + 1))
         return unreadable(self, "out of memory", "");
     int len = msg ? json_unescape(from, self->body.at, self->body.cap)
                   : decode64(from->text, from->len, self->body.at);
@@ -285,7 +180,7 @@ static bool read_url(struct recording *self, const struct json_node *node, struc
 {
     if (!node || node->kind != JSON_STRING)
         return unreadable(self, "\"url\": expected a string", "");
-    if (!make_room(&self->url, node->len + 1))
+    if (!text_room(&self->url, node->len + 1))
         return unreadable(self, "out of memory", "");
     int len = json_unescape(node, self->url.at, self->url.cap - 1);
     if (len < 0)
@@ -313,20 +208,71 @@ static bool read_line(struct recording *self, const char *text, size_t len, stru
     return read_body(self, root, &out->frame);
 }
 
-int recording_next(struct recording *self, struct recorded_line *out)
+/* ---- connections ------------------------------------------------------------------------------------ */
+
+/* Notes which connections are there; what cannot be noted will not be closed by another life's beginning. */
+static void note_conn(struct recording *self, const struct frame *frame)
 {
-    const char *text;
-    size_t len;
-    int got = next_line(self, &text, &len);
-    if (got == E_IO)
-        snprintf(self->error, sizeof self->error, "damaged behind line %llu: %s",
-                 (unsigned long long)self->line, self->damage);
-    if (got != 1)
-        return got;
+    for (uint32_t i = 0; i < self->n_seen; i++)
+        if (self->seen[i].conn == frame->conn)
+            return;
+    if (self->n_seen == self->seen_cap) {
+        uint32_t cap = self->seen_cap ? 2 * self->seen_cap : 16;
+        struct seen_conn *seen = realloc(self->seen, cap * sizeof *seen);
+        if (!seen)
+            return;
+        self->seen = seen;
+        self->seen_cap = cap;
+    }
+    char *url = strdup(frame->url);
+    if (url)
+        self->seen[self->n_seen++] = (struct seen_conn){frame->conn, url};
+}
+
+/* The close of a connection whose feed is gone. */
+static void close_conn(struct recording *self, struct recorded_line *out)
+{
+    const struct seen_conn *seen = &self->seen[--self->n_closing];
+    *out = (struct recorded_line){.line = self->line, .inbound = true, .readable = true};
+    out->frame = (struct frame){
+        .kind = FRAME_CLOSE, .conn = seen->conn, .url = seen->url, .text = "", .recv_ns = self->last_ns};
+}
+
+static void hand_out(struct recording *self, const char *text, size_t len, struct recorded_line *out)
+{
     memset(out, 0, sizeof *out);
     out->line = ++self->line;
     out->frame.url = "";
     out->frame.text = "";
     out->readable = read_line(self, text, len, out);
+    if (out->readable && (out->frame.kind == FRAME_CONNECT || out->frame.kind == FRAME_WS))
+        note_conn(self, &out->frame);
+}
+
+int recording_next(struct recording *self, struct recorded_line *out)
+{
+    const char *text = self->waiting;
+    size_t len = self->waiting_len;
+    bool new_life = false;
+    if (!text) {
+        int got = recording_files_next(self->files, &text, &len, &new_life);
+        if (got == E_IO)
+            snprintf(self->error, sizeof self->error, "damaged behind line %llu: %s",
+                     (unsigned long long)self->line, recording_files_damage(self->files));
+        if (got != 1)
+            return got;
+    }
+    if (new_life)
+        self->n_closing = self->n_seen;
+    if (self->n_closing > 0) {
+        self->waiting = text;
+        self->waiting_len = len;
+        close_conn(self, out);
+        return 1;
+    }
+    if (self->waiting)
+        forget_conns(self);
+    self->waiting = NULL;
+    hand_out(self, text, len, out);
     return 1;
 }

@@ -406,3 +406,8 @@ const struct json_node *json_get(const struct json *self, const struct json_node
     }
     return nullptr;
 }
+
+bool json_utf8(const char *text, size_t len)
+{
+    return simdjson::validate_utf8(text, len);
+}

@@ -67,6 +67,9 @@ int json_unescape(const struct json_node *node, char *out, size_t cap);
  * E_RANGE, E_ABSENT for NULL. */
 int json_text(const struct json_node *node, char *out, size_t cap);
 
+/* Whether a text is UTF-8, as a JSON document must be. */
+bool json_utf8(const char *text, size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,6 +27,7 @@ static void on_time(struct service *s, struct now now)
     feed_on_time(p->core, now, &s->outbox);
     if (!p->behind)
         publish_touched(p, now);
+    captures_write(p->captures);
 }
 
 /* ---- others ------------------------------------------------------------------------------------------- */
@@ -54,6 +55,7 @@ static void report_venues(void *ctx, struct now now)
         live_report(p->live, now);
     else
         playing_report(p, now);
+    captures_watch(p->captures);
 }
 
 static enum control_code on_control(struct service *s, const struct request *request, struct now now)
@@ -76,6 +78,7 @@ static void on_status(struct service *s, struct reply *reply)
         live_status(p->live, reply);
     else
         playing_status(p, reply);
+    captures_status(p->captures, reply);
     feed_status(p->core, reply);
 }
 
@@ -92,9 +95,12 @@ static enum control_code on_page(struct service *s, const struct request *reques
 static void market_open(struct publisher *p, uint64_t epoch)
 {
     char error[CONFIG_ERROR_MAX];
+    if (captures_open(&p->s.config, epoch, clock_utc_ns(), &p->captures, error) != OK)
+        service_fail(&p->s, error);
+    struct live_tap tap = captures_tap(p->captures);
     if (strcmp(p->s.config.feed.source, "live") != 0)
         playing_open(p, epoch);
-    else if (live_open(&p->s, p->core, NULL, &p->live, error) != OK)
+    else if (live_open(&p->s, p->core, &tap, &p->live, error) != OK)
         service_fail(&p->s, error);
 }
 
@@ -104,6 +110,7 @@ static void market_close(struct publisher *p)
         live_close(&p->live);
     else
         playing_close(p);
+    captures_close(&p->captures);
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@ int publisher_publish(void *publisher, struct message *m)
     if (len == 0 || socket_send(p->market, topic, topic_len, true) != OK ||
         socket_send(p->market, p->s.bytes, len, false) != OK)
         p->unsent++;
+    captures_message(p->captures, m, p->s.bytes, len);
     return OK;
 }
 

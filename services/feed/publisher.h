@@ -3,6 +3,7 @@
 #define SLUICE_SERVICES_FEED_PUBLISHER_H
 
 #include "lib/runtime/service.h"
+#include "services/feed/captures.h"
 #include "services/feed/feed.h"
 #include "services/feed/market_clock.h"
 #include "services/feed/pacer.h"
@@ -13,6 +14,7 @@ struct publisher {
     struct feed *core;
     struct live *live; /* or: */
     struct player *player;
+    struct captures *captures; /* NULL: nothing is kept */
     struct pacer pacer;
     struct inbox inbox;
     void *market;

@@ -234,8 +234,11 @@ START_TEST(what_cannot_be_opened_is_named)
     ck_assert_int_eq(recording_open("/nonexistent/x.gz", &recording, error, sizeof error), E_IO);
     ck_assert_ptr_nonnull(strstr(error, "/nonexistent/x.gz"));
     ck_assert_ptr_null(recording);
-    ck_assert_int_eq(recording_open("/tmp", &recording, error, sizeof error), E_IO);
+    char empty[] = "/tmp/recording_test_XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(empty));
+    ck_assert_int_eq(recording_open(empty, &recording, error, sizeof error), E_IO);
     ck_assert_ptr_nonnull(strstr(error, "directory"));
+    ck_assert_int_eq(rmdir(empty), 0);
 }
 END_TEST
 
