@@ -16,6 +16,7 @@ enum exit_code {
 int verb_backtest(int argc, char **argv);
 int verb_books(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
+int verb_emulate(int argc, char **argv);
 int verb_halt(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_reduce(int argc, char **argv);

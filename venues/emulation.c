@@ -19,3 +19,14 @@ const struct emulation *emulation_named(const char *venue)
             return *e;
     return NULL;
 }
+
+/* The recordings tell a step by the digits that they have. */
+struct dec emulated_tick(const struct inst *inst)
+{
+    return inst->tick.m > 0 ? inst->tick : (struct dec){1, (int8_t)inst->price_exp};
+}
+
+struct dec emulated_lot(const struct inst *inst)
+{
+    return inst->lot.m > 0 ? inst->lot : (struct dec){1, (int8_t)inst->qty_exp};
+}

@@ -112,6 +112,8 @@ bool emulated_plays(const struct emulator *self, const char *channel, const char
 uint32_t emulated_depth(const struct emulator *self, const char *channel, const char *symbol);
 /* What the recordings tell of their instruments, over their whole length; NULL behind the last. */
 const struct inst *emulated_instrument(const struct emulator *self, uint32_t i);
+struct dec emulated_tick(const struct inst *inst);
+struct dec emulated_lot(const struct inst *inst);
 /* The last message of a book whose messages are whole; NULL: none yet. */
 const struct words *emulated_last(const struct emulator *self, const char *channel, const char *symbol);
 int64_t emulated_utc_ns(const struct emulator *self);

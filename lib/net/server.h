@@ -36,6 +36,7 @@ void server_close(struct server **self); /* its port is free at once; its connec
 int server_port(const struct server *self);
 
 int server_send(struct server_peer *peer, const char *text, size_t len, bool binary); /* E_FULL: 64 MB wait */
+size_t server_waiting(const struct server_peer *peer); /* bytes that wait to be sent */
 int server_ping(struct server_peer *peer, const char *payload, size_t len);           /* at most 125 bytes */
 /* Ends the connection: with a close frame behind what waits to be sent, or (abrupt) by a reset. The closed event comes;
  * within three seconds of the goodbye also where the client is deaf. */

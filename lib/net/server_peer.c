@@ -74,6 +74,11 @@ int server_send(struct server_peer *peer, const char *text, size_t len, bool bin
     return enqueue(peer, binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, text, len);
 }
 
+size_t server_waiting(const struct server_peer *peer)
+{
+    return peer->out.bytes;
+}
+
 int server_ping(struct server_peer *peer, const char *payload, size_t len)
 {
     return len > PEER_PING_MAX ? E_RANGE : enqueue(peer, LWS_WRITE_PING, payload, len);

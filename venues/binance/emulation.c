@@ -348,13 +348,13 @@ static void put_dec(struct words *out, struct dec v)
 static void put_filters(struct words *out, const struct inst *inst, bool futures)
 {
     words_add(out, "\"filters\":[{\"filterType\":\"PRICE_FILTER\",\"minPrice\":");
-    put_dec(out, inst->tick);
+    put_dec(out, emulated_tick(inst));
     words_add(out, ",\"maxPrice\":\"1000000000\",\"tickSize\":");
-    put_dec(out, inst->tick);
+    put_dec(out, emulated_tick(inst));
     words_add(out, "},{\"filterType\":\"LOT_SIZE\",\"minQty\":");
-    put_dec(out, inst->lot);
+    put_dec(out, emulated_lot(inst));
     words_add(out, ",\"maxQty\":\"1000000000\",\"stepSize\":");
-    put_dec(out, inst->lot);
+    put_dec(out, emulated_lot(inst));
     words_add(out, futures ? "},{\"filterType\":\"MIN_NOTIONAL\",\"notional\":\"5\"}]"
                            : "},{\"filterType\":\"NOTIONAL\",\"minNotional\":\"5\"}]");
 }

@@ -241,8 +241,8 @@ static void put_pair(struct words *out, const struct inst *inst)
 {
     char tick[DEC_TEXT_MAX], lot[DEC_TEXT_MAX];
     const char *base = old_name(inst->base), *quote = old_name(inst->quote);
-    (void)dec_format(inst->tick, tick);
-    (void)dec_format(inst->lot, lot);
+    (void)dec_format(emulated_tick(inst), tick);
+    (void)dec_format(emulated_lot(inst), lot);
     words_add(out,
               "\"%s%s\":{\"altname\":\"%s%s\",\"wsname\":\"%s/%s\",\"base\":\"%s\",\"quote\":\"%s\","
               "\"pair_decimals\":%d,\"lot_decimals\":%d,\"lot_multiplier\":1,\"fees\":[[0,0.4]],"

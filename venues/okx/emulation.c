@@ -189,8 +189,8 @@ static void put_instrument(struct words *out, const struct inst *inst)
 {
     char tick[DEC_TEXT_MAX], lot[DEC_TEXT_MAX], multiplier[DEC_TEXT_MAX];
     bool spot = inst->kind == KIND_SPOT;
-    (void)dec_format(inst->tick, tick);
-    (void)dec_format(inst->lot, lot);
+    (void)dec_format(emulated_tick(inst), tick);
+    (void)dec_format(emulated_lot(inst), lot);
     (void)dec_format(inst->multiplier, multiplier);
     words_add(
         out,

@@ -228,7 +228,7 @@ static void put_market(struct words *out, const struct inst *inst)
 static void put_terms(struct words *out, const struct inst *inst)
 {
     char tick[DEC_TEXT_MAX];
-    (void)dec_format(inst->tick, tick);
+    (void)dec_format(emulated_tick(inst), tick);
     words_add(
         out,
         "{\"market\":\"%s\",\"quote_currency\":\"%s\",\"tick_size\":\"%s\",\"supported_levels\":[\"0\"]}",
