@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/entropy.h"
+#include "lib/base/table.h"
 #include "services/feed/live_inside.h"
 
 #define HTTP_NS (10 * NS_PER_SEC)
@@ -173,7 +174,7 @@ static void answer_words(const struct http_answer *answer, char out[DETAIL_MAX])
     const char *text = answer->status && answer->len ? answer->body : answer->words;
     size_t n = 0;
     for (; text && text[n] && n + 1 < DETAIL_MAX; n++)
-        out[n] = text[n] >= ' ' && text[n] < 0x7f && text[n] != '"' ? text[n] : '.';
+        out[n] = text[n] < ' ' || text[n] > '~' ? '.' : text[n] == '"' ? '\'' : text[n];
     out[n] = '\0';
 }
 
@@ -306,6 +307,7 @@ static int open_venue(struct live *self, struct live_venue *v, const struct conf
     v->ws_url = *config->ws_url ? config->ws_url : v->ops->line->ws_url;
     v->rest_url = *config->rest_url ? config->rest_url : v->ops->line->rest_url;
     v->state = VENUE_DOWN;
+    v->troubles = FNV_OFFSET;
     for (uint32_t i = 0; i < CONNECTOR_CONNS_MAX; i++)
         v->sockets[i] = (struct live_socket){.venue = v, .conn = i};
     for (uint32_t i = 0; i < CONNECTOR_ASKS_MAX; i++)

@@ -46,6 +46,7 @@ struct live_venue {
     struct live_socket sockets[CONNECTOR_CONNS_MAX];
     struct live_ask asks[CONNECTOR_ASKS_MAX];
     enum venue_state state;
+    uint64_t troubles; /* hash of the symbols that lacked data when they were last named */
 };
 
 struct live {

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/table.h"
 #include "services/feed/live_inside.h"
+
+enum { LIST_MAX = 400 };
 
 static bool has_live_book(const struct live_venue *v)
 {
@@ -42,12 +45,36 @@ void live_detail(struct live_venue *v, char out[DETAIL_MAX])
         (void)snprintf(out, DETAIL_MAX, "no book yet");
 }
 
+/* One line names all symbols that lack data, when there are others than before: single lines are folded by the log. */
+static void log_troubles(struct live_venue *v)
+{
+    char list[LIST_MAX] = "";
+    uint64_t hash = FNV_OFFSET;
+    size_t len = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->n_symbols; i++) {
+        if (!*connector_trouble(v->connector, i))
+            continue;
+        hash = fnv1a(hash, &i, sizeof i);
+        if (len < sizeof list)
+            len +=
+                (size_t)snprintf(list + len, sizeof list - len, "%s%s", n ? "," : "", v->symbols[i].symbol);
+        n++;
+    }
+    if (hash == v->troubles)
+        return;
+    v->troubles = hash;
+    log_line(n ? LOG_WARN : LOG_INFO, "symbols-without-data", "venue=%s n=%u symbols=%s", v->ops->name, n,
+             list);
+}
+
 static void report(struct live *self, struct live_venue *v, struct now now)
 {
     char detail[DETAIL_MAX];
     struct connector_status status;
     connector_status(v->connector, now.mono_ns, &status);
     live_detail(v, detail);
+    log_troubles(v);
     struct venue_report report = {.venue = v->ops->name,
                                   .state = v->state,
                                   .detail = *detail ? detail : "connected",
