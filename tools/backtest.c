@@ -19,6 +19,7 @@
 #include "services/risk/risk.h"
 #include "services/strategy/worker.h"
 #include "tools/control.h"
+#include "tools/market_capture.h"
 #include "tools/report.h"
 #include "tools/run_options.h"
 #include "tools/verb.h"
@@ -35,7 +36,9 @@ static const char usage[] =
     "  --config FILE       settings (YAML)\n"
     "  --set KEY=VALUE     one setting; may be repeated\n"
     "  --dir RUN           run directory, made here; default runs/ID\n"
-    "  --replay FILE       a recording; may be repeated\n"
+    "  --replay FILE       a recording, or a directory of them that is one; may be repeated. Or one decoded "
+    "capture:\n"
+    "                      RUN/journal/market\n"
     "  --instruments FILE  ticks, lots and fees, where a recording has none\n"
     "  --symbols N, --seed N   simulated market, when nothing is replayed\n"
     "  --seconds N         stop after N seconds of market time\n"
@@ -57,7 +60,8 @@ struct backtest {
     struct run_limits limits;
     char run_id[RUN_ID_MAX];
     struct now now;
-    struct player *player;
+    struct player *player; /* or: */
+    struct market_capture *capture;
     struct view *view;
     struct feed *feed;
     struct worker *worker;
@@ -112,6 +116,39 @@ static int publish_market(void *ctx, struct message *m)
         risk_on_market(b->risk, index, b->now, &b->from_risk);
     }
     return OK;
+}
+
+static int64_t market_next_ns(const struct backtest *b)
+{
+    return b->capture ? market_capture_next_ns(b->capture) : player_next_ns(b->player);
+}
+
+/* The next change: of a player's market the feed tells, and a capture is what a feed has told. */
+static void market_step(struct backtest *b)
+{
+    if (b->capture)
+        (void)publish_market(b, market_capture_take(b->capture));
+    else
+        player_step(b->player);
+}
+
+static double market_progress(const struct backtest *b)
+{
+    return b->capture ? market_capture_progress(b->capture) : player_progress(b->player);
+}
+
+static const char *market_damage(const struct backtest *b)
+{
+    return b->capture ? market_capture_damage(b->capture) : player_damage(b->player);
+}
+
+static int market_open(struct backtest *b, char error[CONFIG_ERROR_MAX])
+{
+    const struct config *c = &b->options.config;
+    struct market_sink sink = {.ctx = b, .instrument = on_instrument, .book = on_book, .best = on_best};
+    if (run_options_decoded(c))
+        return market_capture_open(c->recordings[0].path, &b->capture, error, CONFIG_ERROR_MAX);
+    return player_open(c, SIM_START_NS, &sink, &b->player, error);
 }
 
 static int send_command(void *ctx, enum peer to, struct message *m)
@@ -292,7 +329,7 @@ static void show_progress(struct backtest *b, bool terminal)
     b->shown_mono_ns = mono_ns;
     double seconds = (double)(mono_ns - b->started_mono_ns) / (double)NS_PER_SEC;
     double market_s = (double)(b->now.market_ns - b->first_ns) / (double)NS_PER_SEC;
-    double done = player_progress(b->player);
+    double done = market_progress(b);
     if (b->limits.seconds && market_s / (double)b->limits.seconds > done)
         done = market_s / (double)b->limits.seconds;
     (void)fprintf(stderr, "\r%5.1f %%  %.0f s of market time  %.0f messages/s  %.0f s left   ", done * 100,
@@ -319,13 +356,12 @@ static int play(struct backtest *b)
 {
     bool terminal = isatty(STDERR_FILENO) == 1;
     int status = OK;
-    b->first_ns = player_next_ns(b->player);
+    b->first_ns = market_next_ns(b);
     b->started_mono_ns = clock_mono_ns();
-    for (int64_t next_ns = b->first_ns; status == OK && !over(b, next_ns);
-         next_ns = player_next_ns(b->player)) {
+    for (int64_t next_ns = b->first_ns; status == OK && !over(b, next_ns); next_ns = market_next_ns(b)) {
         status = play_until(b, next_ns);
         advance(b, next_ns);
-        player_step(b->player);
+        market_step(b);
         if (status == OK)
             status = instant(b);
         show_progress(b, terminal);
@@ -341,7 +377,6 @@ static int play(struct backtest *b)
 static bool make_cores(struct backtest *b, char error[CONFIG_ERROR_MAX])
 {
     const struct config *c = &b->options.config;
-    struct market_sink sink = {.ctx = b, .instrument = on_instrument, .book = on_book, .best = on_best};
     (void)snprintf(error, CONFIG_ERROR_MAX, "out of memory");
     b->view = view_new(BACKTEST_INSTRUMENTS, 0);
     b->feed = feed_new(&(struct feed_options){
@@ -361,7 +396,7 @@ static bool make_cores(struct backtest *b, char error[CONFIG_ERROR_MAX])
                                                     .name = "strategy-1",
                                                     .incarnation = 1},
                            error);
-    return b->worker && player_open(c, SIM_START_NS, &sink, &b->player, error) == OK &&
+    return b->worker && market_open(b, error) == OK &&
            ledger_open("risk", c, NULL, no_record, NULL, NULL, &b->risk_ledger, error) == OK &&
            ledger_open("exec", c, NULL, no_record, NULL, NULL, &b->exec_ledger, error) == OK;
 }
@@ -379,7 +414,7 @@ static int begin(struct backtest *b)
                                        .send = send_order,
                                        .timer = arm_timer};
     b->timer_ns = INT64_MAX;
-    advance(b, player_next_ns(b->player));
+    advance(b, market_next_ns(b));
     exec_start(b->exec, 1, b->now, &b->from_exec);
     risk_start(b->risk, 1, b->now, &b->from_risk);
     worker_on_time(b->worker, b->now, &b->from_worker);
@@ -407,6 +442,7 @@ static int end(struct backtest *b)
 static void close_all(struct backtest *b)
 {
     player_close(&b->player);
+    market_capture_close(&b->capture);
     feed_destroy(&b->feed);
     worker_destroy(&b->worker);
     risk_destroy(&b->risk);
@@ -489,9 +525,9 @@ int verb_backtest(int argc, char **argv)
         status = end(&b);
     if (status == OK)
         status = store_fill(".", b.view, error);
-    bool damaged = *player_damage(b.player) != 0;
+    bool damaged = *market_damage(&b) != 0;
     if (damaged)
-        (void)fail(player_damage(b.player));
+        (void)fail(market_damage(&b));
     close_all(&b);
     view_destroy(&b.view);
     code = status == OK ? report_print(".", false, stdout) : fail(*error ? error : status_text(status));

@@ -419,6 +419,13 @@ static int prepare(struct running *run)
         (void)fprintf(stderr, "sluice: the services' programs are not beside this one\n");
         return EXIT_FAILED;
     }
+    if (run_options_decoded(&run->options.config)) {
+        (void)fprintf(stderr,
+                      "sluice: recordings.0.path '%s': a decoded capture; expected a recording, for only "
+                      "`sluice backtest` plays what is decoded\n",
+                      run->options.config.recordings[0].path);
+        return EXIT_CONFIG;
+    }
     if (run_options_settle(&run->options, error) != OK || run_dir_open(&run->options, run_id, error) != OK) {
         (void)fprintf(stderr, "sluice: %s\n", error);
         return EXIT_CONFIG;

@@ -11,6 +11,7 @@
 #include "lib/base/text.h"
 #include "lib/market/symbol.h"
 #include "services/feed/live.h"
+#include "tools/market_capture.h"
 #include "tools/verb.h"
 #include "venues/player.h"
 
@@ -265,6 +266,31 @@ static int settle_live(struct config *config, char error[RUN_ERROR_MAX])
     return config_set(config, "run.reporting", inst.quote, error);
 }
 
+bool run_options_decoded(const struct config *config)
+{
+    return strcmp(config->feed.source, "replay") == 0 && config->n_recordings == 1 &&
+           market_capture_is(config->recordings[0].path);
+}
+
+/* Its first book names the currency. */
+static int settle_decoded(struct config *config, char error[RUN_ERROR_MAX])
+{
+    struct market_capture *capture;
+    struct inst inst = {0};
+    int status = market_capture_open(config->recordings[0].path, &capture, error, RUN_ERROR_MAX);
+    if (status)
+        return status;
+    const struct message *m = market_capture_take(capture);
+    const char *symbol = m->env.type == MSG_INST   ? m->inst.symbol
+                         : m->env.type == MSG_BOOK ? m->book.symbol
+                                                   : "";
+    if (symbol_read(symbol, &inst) != OK)
+        (void)text_set(inst.quote, sizeof inst.quote, "USDT");
+    market_capture_close(&capture);
+    return strcmp(config->run.reporting, "auto") == 0 ? config_set(config, "run.reporting", inst.quote, error)
+                                                      : OK;
+}
+
 /* The market is opened once before anything is started: what cannot be played is said here. */
 static int settle_market(struct config *config, char error[RUN_ERROR_MAX])
 {
@@ -272,6 +298,8 @@ static int settle_market(struct config *config, char error[RUN_ERROR_MAX])
     struct player *player;
     if (strcmp(config->feed.source, "live") == 0)
         return settle_live(config, error);
+    if (run_options_decoded(config))
+        return settle_decoded(config, error);
     struct market_sink sink = {.ctx = reporting, .instrument = note_quote};
     int status = player_open(config, 0, &sink, &player, error);
     if (status)

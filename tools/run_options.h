@@ -14,6 +14,9 @@ struct run_limits {
 int run_options_read(int argc, char **argv, const char *usage, struct run_options *options,
                      struct run_limits *limits);
 
+/* What is to be played is a decoded capture: `backtest` reads it, `run` does not. */
+bool run_options_decoded(const struct config *config);
+
 /* Settles what stands on what is played: paths become absolute, `reporting: auto` becomes the quote currency of the
  * first instrument in the recordings. E_* with words in error. */
 int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX]);
