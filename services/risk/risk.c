@@ -291,7 +291,8 @@ void risk_exec_place(const struct risk *self, uint64_t *epoch, uint64_t *pos)
 
 bool risk_is_sound(const struct risk *self)
 {
-    return !self->broken && self->held_back == 0; /* what a route waits for is in no snapshot */
+    /* what a route waits for is in no snapshot; and routes tell of more of exec's ledger than was read, until it was */
+    return !self->broken && self->held_back == 0 && self->exec_read;
 }
 
 bool risk_must_restart(const struct risk *self)

@@ -58,7 +58,7 @@ void risk_on_exec(struct risk *self, const struct message *m, struct now now, st
  * below what still holds, undoes it. Routes that were told of what never was are then told anew (ROLLED_BACK). */
 bool risk_must_restart(const struct risk *self);
 
-/* Nothing is missing of what positions are made of, and no route waits for exec to pass a decision that it may take up
+/* Nothing is missing of what positions are made of, exec's ledger was read whole in this life, and no route waits for exec to pass a decision that it may take up
  * again: a snapshot may be taken. */
 bool risk_is_sound(const struct risk *self);
 

@@ -147,6 +147,19 @@ START_TEST(before_execs_ledger_was_read_nothing_leaves_for_it_may_have_left_alre
 }
 END_TEST
 
+/* What is read of exec's ledger is still behind what routes were told of it: in a snapshot the two must agree. */
+START_TEST(before_execs_ledger_was_read_no_snapshot_is_taken)
+{
+    enter_whole();
+    ck_assert(risk_is_sound(risk));
+    n_exec = 0; /* it comes later */
+    restart(2);
+    ck_assert(!risk_is_sound(risk));
+    exec_beat();
+    ck_assert(!risk_is_sound(risk));
+}
+END_TEST
+
 START_TEST(a_basket_whose_decision_is_lost_keeps_its_route_from_trading_until_it_ends)
 {
     accept_entry();
@@ -367,6 +380,7 @@ START_TEST(a_route_is_told_nothing_while_execs_old_records_are_read_again)
     basket_end(&decision, BASKET_DONE);
     ck_assert(!last(MSG_ROUTE)->route.busy);
     ck_assert_int_eq(dec_cmp(last(MSG_ROUTE)->route.legs[0].qty, d("1")), 0);
+    exec_beat();
     ck_assert(risk_is_sound(risk));
 }
 END_TEST
@@ -475,6 +489,7 @@ int main(void)
     tcase_add_test(c, what_was_never_sent_is_found_after_a_restart_too);
     tcase_add_test(c, before_execs_ledger_was_read_nothing_leaves_for_it_may_have_left_already);
     tcase_add_test(c, a_basket_whose_decision_is_lost_keeps_its_route_from_trading_until_it_ends);
+    tcase_add_test(c, before_execs_ledger_was_read_no_snapshot_is_taken);
     tcase_add_test(c, a_rollback_is_recorded_stops_entries_and_asks_for_a_restart);
     tcase_add_test(c, a_life_that_heard_of_a_rollback_tells_no_route_of_what_comes_behind_it);
     tcase_add_test(c, what_retention_took_stops_entries_and_no_restart_would_help);
