@@ -78,6 +78,49 @@ void holdings_route(const struct message *m)
     }
 }
 
+/* ---- the worst case --------------------------------------------------------------------------------------------- */
+
+money holdings_worst(const struct intent_leg *leg, const struct decision *d, const struct place_at *open)
+{
+    const struct ledger_watch *l = &ledgers[STREAM_EXEC];
+    money rest = 0, qty = 0;
+    for (uint32_t i = 0; i < d->n_legs; i++) {
+        const struct intent_leg *other = &d->legs[i];
+        if (strcmp(other->symbol, leg->symbol) != 0 || strcmp(other->venue, leg->venue) != 0 ||
+            other->side != leg->side)
+            continue;
+        if (money_of((struct dec){other->qty, other->qty_exp}, &qty) != OK)
+            violated("an amount cannot be");
+        rest += qty;
+    }
+    for (uint64_t i = 0; open && i < l->n; i++) {
+        const struct fill *f = &l->records[i].message->fill;
+        if (l->records[i].type == MSG_FILL && f->risk_epoch == open->epoch && f->risk_pos == open->pos &&
+            strcmp(f->symbol, leg->symbol) == 0 && strcmp(f->venue, leg->venue) == 0 &&
+            f->side == leg->side && money_of((struct dec){f->qty, f->qty_exp}, &qty) == OK)
+            rest -= qty;
+    }
+    return rest > 0 ? rest : 0;
+}
+
+/* The gate values it at the mid of its book; the leg's price is off from that, by far less than a fiftieth. */
+void holdings_within(const struct message *decision, const struct intent_leg *leg, money open, money limit)
+{
+    char text[MONEY_TEXT_MAX];
+    const money held = sum_of(NULL, leg->symbol, leg->venue, UINT64_MAX).qty;
+    const money after = leg->side == SIDE_BUY ? held + open : open - held;
+    money value;
+    if (after <= 0)
+        return;
+    if (money_scale(after, (struct dec){leg->price, leg->price_exp}, ROUND_DOWN, &value) != OK)
+        violated("an amount cannot be");
+    if (value <= limit + limit / 50)
+        return;
+    money_format(value, text);
+    violated("decision %" PRIu64 "/%" PRIu64 " may make a position of %s in %s %s, which is above the limit",
+             decision->env.epoch, decision->env.pos, text, leg->symbol, leg->venue);
+}
+
 /* ---- snapshots -------------------------------------------------------------------------------------------------- */
 
 /* Each message of a whole one, the first of which is MSG_SNAPSHOT. */

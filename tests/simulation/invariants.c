@@ -6,6 +6,7 @@
 #include "lib/base/decimal.h"
 #include "lib/base/table.h"
 #include "services/recorder/store.h"
+#include "tests/simulation/services.h"
 #include "tests/simulation/simulation.h"
 #include "venues/paper/paper.h"
 
@@ -18,9 +19,7 @@ struct owned {
     char name[96];
     char worker[24];
     uint64_t incarnation, route_epoch;
-    struct place_at {
-        uint64_t epoch, pos;
-    } last;                   /* decision, fill or assignment */
+    struct place_at last;     /* decision, fill or assignment */
     struct place_at open;     /* accepted, and no route record has followed */
     struct place_at accepted; /* the last one */
 };
@@ -228,6 +227,14 @@ static void check_state(const struct message *m, const struct owned *r)
                  r->last.pos);
 }
 
+static const struct accepted *accepted_at(struct place_at at)
+{
+    for (uint32_t i = n_accepted; i > 0; i--)
+        if (accepted[i - 1].epoch == at.epoch && accepted[i - 1].pos == at.pos)
+            return &accepted[i - 1];
+    return NULL;
+}
+
 /* All quote currencies of the simulated market are the reporting one. */
 static void check_limits(const struct message *m)
 {
@@ -244,15 +251,38 @@ static void check_limits(const struct message *m)
     }
 }
 
+/* What is reserved by the decisions that are open, and what exec's fills have made of it. */
+static void check_sums(const struct message *m)
+{
+    const struct decision *d = &m->decision;
+    uint32_t orders = d->n_legs;
+    if (!limits.limits_version || d->kind == INTENT_EXIT)
+        return;
+    for (int i = 0; i < n_routes; i++) {
+        const struct accepted *a = routes[i].open.epoch ? accepted_at(routes[i].open) : NULL;
+        orders += a ? a->decision.n_legs : 0;
+    }
+    if (orders > limits.max_open_orders)
+        violated("decision %" PRIu64 "/%" PRIu64 " is accepted with %u orders open; the limit is %u",
+                 m->env.epoch, m->env.pos, orders, limits.max_open_orders);
+    for (uint32_t i = 0; i < d->n_legs; i++) {
+        const struct intent_leg *leg = &d->legs[i];
+        money worst = holdings_worst(leg, d, NULL);
+        for (int k = 0; k < n_routes; k++) {
+            const struct accepted *a = routes[k].open.epoch ? accepted_at(routes[k].open) : NULL;
+            worst += a ? holdings_worst(leg, &a->decision, &routes[k].open) : 0;
+        }
+        holdings_within(m, leg, worst, limits.max_position);
+    }
+}
+
 /* By exec's word, or because it is never sent by risk's. */
 static bool has_ended(struct place_at decision)
 {
     const struct ledger_watch *l = &ledgers[STREAM_EXEC];
-    for (uint32_t i = n_accepted; i > 0; i--) {
-        const struct accepted *a = &accepted[i - 1];
-        if (a->epoch == decision.epoch && a->pos == decision.pos && a->never_sent)
-            return true;
-    }
+    const struct accepted *a = accepted_at(decision);
+    if (a && a->never_sent)
+        return true;
     for (uint64_t i = l->n; i > 0; i--) {
         const struct message *m = l->records[i - 1].message;
         if (m->env.type == MSG_BASKET && m->basket.risk_epoch == decision.epoch &&
@@ -304,9 +334,15 @@ static void on_decision(const struct message *m)
     if (gate_state == RISK_HALTED || (gate_state == RISK_REDUCE_ONLY && d->kind == INTENT_ENTER))
         violated("decision %" PRIu64 "/%" PRIu64 " accepts while the gate is %s", m->env.epoch, m->env.pos,
                  risk_state_text(gate_state));
+    if (!read_again && operator_has_halted(d->kind == INTENT_ENTER))
+        violated("decision %" PRIu64 "/%" PRIu64
+                 " accepts after the operator was told that the gate is closed",
+                 m->env.epoch, m->env.pos);
     check_owner(m, r);
     check_state(m, r);
     check_limits(m);
+    if (!read_again)
+        check_sums(m);
     check_idle(m, r);
     r->open = r->accepted = (struct place_at){m->env.epoch, m->env.pos};
     r->last = (struct place_at){m->env.epoch, m->env.pos};
@@ -406,14 +442,6 @@ void invariants_reset(int stream)
 
 /* ---- the venue ------------------------------------------------------------------------------------------------- */
 
-static const struct accepted *decision_of(const struct order *order)
-{
-    for (uint32_t i = n_accepted; i > 0; i--)
-        if (accepted[i - 1].epoch == order->risk_epoch && accepted[i - 1].pos == order->risk_pos)
-            return &accepted[i - 1];
-    return NULL;
-}
-
 /* exec must have written that it sends the order before it does. */
 static void check_written(const struct order *order)
 {
@@ -434,7 +462,7 @@ void invariants_submitted(const struct order *order)
         violated("order %s reaches the venue a second time", order->client_id);
     if (table_intern(submitted, order->client_id, len) < 0)
         violated("more orders than the simulation has room for");
-    const struct accepted *a = decision_of(order);
+    const struct accepted *a = accepted_at((struct place_at){order->risk_epoch, order->risk_pos});
     if (!a)
         violated("order %s reaches the venue; risk has accepted nothing at %" PRIu64 "/%" PRIu64,
                  order->client_id, order->risk_epoch, order->risk_pos);

@@ -118,8 +118,9 @@ static void write_config(void)
         f, "arb:\n  min_edge_bps: 1\n  latency_allowance_bps: 0\n  max_hold_ms: 200\n  cool_down_ms: 1\n"
            "  deadline_ms: 300\n  max_notional: 500\n");
     (void)fprintf(f,
-                  "risk:\n  lease_ms: 400\n  exec_late_ms: 600\n  max_notional: 1000\n  max_position: 2000\n"
-                  "  max_daily_loss: 100000\n");
+                  "risk:\n  lease_ms: 400\n  exec_late_ms: 600\n  max_notional: 1000\n  max_position: %d\n"
+                  "  max_daily_loss: 100000\n  max_open_orders: %d\n",
+                  chance(300) ? 600 : 2000, chance(300) ? 4 : 64);
     (void)fprintf(f, "paper:\n  latency_us: %d\n", (int)draw(20000));
     (void)fprintf(f, "recorder:\n  batch_rows: %d\n  batch_ms: %d\n", 1 + (int)draw(50), 5 + (int)draw(100));
     (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: 1000\n");

@@ -12,7 +12,8 @@
 #define SETTLES_NS   (60 * NS_PER_SEC)
 #define ASK_NS       (500 * NS_PER_MS)
 
-static bool halt_wanted, halted, done;
+static bool halt_wanted, done;
+static enum control_verb told; /* VERB_HALT or VERB_REDUCE: done by risk's word, and not taken back */
 static void *sockets_to[PROCESSES_MAX];
 static struct inbox inbox;
 static struct decoder *decoder;
@@ -23,6 +24,11 @@ static struct message message;
 void operator_halts(void)
 {
     halt_wanted = true;
+}
+
+bool operator_has_halted(bool entry)
+{
+    return told == VERB_HALT || (told == VERB_REDUCE && entry);
 }
 
 bool operator_is_done(void)
@@ -68,14 +74,22 @@ static bool tell_named(const char *name, enum control_verb verb, int64_t for_ns)
     return tell(process_named(name), verb, for_ns, &reply) && reply.code == CONTROL_DONE;
 }
 
+static bool resume(int64_t for_ns)
+{
+    told = VERB_STATUS;
+    return tell_named("risk", VERB_RESUME, for_ns);
+}
+
 static void halt_and_resume(void)
 {
+    const enum control_verb verb = chance(500) ? VERB_HALT : VERB_REDUCE;
     halt_wanted = false;
     TRACE("halts");
-    halted = tell_named("risk", chance(500) ? VERB_HALT : VERB_REDUCE, NS_PER_SEC) || halted;
-    task_sleep(draw_around(300 * NS_PER_MS));
-    if (tell_named("risk", VERB_RESUME, NS_PER_SEC))
-        halted = false;
+    told = VERB_STATUS;
+    if (tell_named("risk", verb, NS_PER_SEC))
+        told = verb;
+    task_sleep(draw_around(chance(200) ? 2 * NS_PER_SEC : 300 * NS_PER_MS));
+    resume(NS_PER_SEC);
 }
 
 /* It knows of nothing in the ledgers it follows that it has not read. */
@@ -156,7 +170,7 @@ int operator_main(int argc, char **argv)
             halt_and_resume();
     }
     task_sleep(TRADES_ON_NS / 2);
-    if (!tell_named("risk", VERB_RESUME, 5 * NS_PER_SEC))
+    if (!resume(5 * NS_PER_SEC))
         violated("risk does not resume");
     task_sleep(TRADES_ON_NS / 2);
     stop_strategies();

@@ -13,5 +13,7 @@ int sluice_strategy_main(int argc, char **argv);
 int operator_main(int argc, char **argv);
 void operator_halts(void); /* asks the operator to halt trading for a while */
 bool operator_is_done(void);
+/* The operator was told that the gate is closed, for entries or for all, and has not asked for it to be opened since. */
+bool operator_has_halted(bool entry);
 
 #endif

@@ -165,6 +165,10 @@ struct record {
     struct message *message;
 };
 
+struct place_at {
+    uint64_t epoch, pos;
+};
+
 struct ledger_watch {
     const char *name;
     struct record *records; /* records[pos - first] */
@@ -211,6 +215,10 @@ void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
 /* What is held, wherever it is told, is the sum of exec's fills. */
 void holdings_position(const struct message *m);
 void holdings_route(const struct message *m);
+/* Base units of a leg's instrument and side that a decision, which is open at that place, may still fill. */
+money holdings_worst(const struct intent_leg *leg, const struct decision *d, const struct place_at *open);
+/* With so much open on its side, and what is held, the position stays within the limit at the leg's price. */
+void holdings_within(const struct message *decision, const struct intent_leg *leg, money open, money limit);
 void holdings_snapshot(int stream, const unsigned char *bytes, int64_t len);
 
 /* Nothing is under way any more. */
