@@ -381,6 +381,14 @@ static void on_risk(const struct message *m)
     }
 }
 
+void invariants_taken_over(const char *worker)
+{
+    for (int i = 0; i < n_routes; i++)
+        if (routes[i].route_epoch && (!*routes[i].worker || strcmp(routes[i].worker, worker) == 0))
+            violated("%s is silent for a lease and a second; route %s is %s", worker, routes[i].name,
+                     *routes[i].worker ? "its own still" : "nobody's");
+}
+
 /* ---- exec's ledger --------------------------------------------------------------------------------------------- */
 
 /* Only for whoever reads the trace. */

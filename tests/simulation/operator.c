@@ -10,6 +10,7 @@
 
 #define TRADES_ON_NS NS_PER_SEC
 #define SETTLES_NS   (60 * NS_PER_SEC)
+#define LEASE_NS     (400 * NS_PER_MS) /* as in the config */
 #define ASK_NS       (500 * NS_PER_MS)
 
 static bool halt_wanted, done;
@@ -137,6 +138,26 @@ static void stop(struct process *p)
         violated("%s stops with code %d", p->name, p->code);
 }
 
+/* Killed, or stopped, while all is well: what it had goes to others in time. Then it comes late, or wakes. */
+static void lose_a_worker(void)
+{
+    char name[24];
+    (void)snprintf(name, sizeof name, "strategy-%d", 1 + (int)draw((uint64_t)world.knobs.workers));
+    struct process *p = process_named(name);
+    const bool dies = chance(500);
+    task_sleep(LEASE_NS + NS_PER_SEC); /* those of the faults' time are settled too */
+    TRACE("%s is %s", name, dies ? "dead" : "stopped");
+    p->wanted = !dies;
+    if (dies && p->up)
+        process_kill(p);
+    p->paused_until_ns = INT64_MAX;
+    task_sleep(LEASE_NS + NS_PER_SEC);
+    invariants_taken_over(name);
+    p->paused_until_ns = world.mono_ns;
+    p->wanted = true;
+    task_sleep(LEASE_NS);
+}
+
 static void stop_strategies(void)
 {
     for (int i = 0; i < n_processes; i++)
@@ -172,6 +193,8 @@ int operator_main(int argc, char **argv)
     task_sleep(TRADES_ON_NS / 2);
     if (!resume(5 * NS_PER_SEC))
         violated("risk does not resume");
+    if (world.knobs.workers > 1 && chance(150))
+        lose_a_worker();
     task_sleep(TRADES_ON_NS / 2);
     stop_strategies();
     if (!tell_named("risk", VERB_DRAIN, 5 * NS_PER_SEC))

@@ -209,6 +209,8 @@ void invariants_reset(int stream); /* what follows is the whole ledger again */
 void invariants_intent(const struct message *m);
 void stray_intent(void); /* an intent of a past life, or one that was decided, comes once more */
 void invariants_submitted(const struct order *order);
+/* None of the routes is that worker's, or nobody's. */
+void invariants_taken_over(const char *worker);
 uint64_t invariants_committed(int stream); /* highest position that the database ever had */
 void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
 
