@@ -189,6 +189,66 @@ START_TEST(a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive)
 }
 END_TEST
 
+START_TEST(time_spent_stale_is_counted_since_a_book_was_live_first)
+{
+    struct book_status b;
+    l2_book_set_stale(book.book, STALE_NO_SNAPSHOT);
+    feed_on_book(feed, "v", &book, now);
+    pass(NS_PER_SEC);
+    quote("1", "2");
+    pass(NS_PER_SEC);
+    l2_book_set_stale(book.book, STALE_GAP);
+    feed_on_book(feed, "v", &book, now);
+    pass(3 * NS_PER_SEC);
+    ck_assert(feed_book_status(feed, 0, now, &b));
+    ck_assert_int_eq(b.state, BOOK_STALE);
+    ck_assert_int_eq(b.reason, STALE_GAP);
+    ck_assert_int_eq(b.stale_ns, 3 * NS_PER_SEC); /* also while it lasts */
+    quote("1", "2");
+    pass(31 * NS_PER_SEC); /* silence counts from where it was found */
+    pass(NS_PER_SEC);
+    ck_assert(feed_book_status(feed, 0, now, &b));
+    ck_assert_int_eq(b.reason, STALE_SILENT);
+    ck_assert_int_eq(b.stale_ns, 4 * NS_PER_SEC);
+    ck_assert_int_eq(b.age_ns, 32 * NS_PER_SEC);
+    ck_assert(!feed_book_status(feed, 1, now, &b));
+}
+END_TEST
+
+START_TEST(a_book_tells_how_many_messages_a_second_came)
+{
+    struct book_status b;
+    pass(NS_PER_SEC);
+    for (int i = 0; i < 100; i++) {
+        quote("1", "2");
+        pass(50 * NS_PER_MS);
+    }
+    ck_assert(feed_book_status(feed, 0, now, &b));
+    ck_assert_uint_eq(b.messages, 100);
+    ck_assert_int_ge(b.messages_per_s, 19);
+    ck_assert_int_le(b.messages_per_s, 21);
+}
+END_TEST
+
+START_TEST(a_venues_clock_is_held_against_its_fastest_message)
+{
+    int64_t late[] = {30, 5, 12, 80};
+    for (int i = 0; i < 4; i++) {
+        book.venue_time = now.market_ns + 1300 * NS_PER_MS - late[i] * NS_PER_MS;
+        quote("1", "2");
+        pass(NS_PER_SEC);
+    }
+    ck_assert_int_eq(feed_clock_offset_ns(feed, "v"), 1295 * NS_PER_MS);
+    for (int i = 0; i < 200; i++) { /* it was set right; minutes later nothing of before is left */
+        book.venue_time = now.market_ns - 7 * NS_PER_MS;
+        quote("1", "2");
+        pass(NS_PER_SEC);
+    }
+    ck_assert_int_eq(feed_clock_offset_ns(feed, "v"), -7 * NS_PER_MS);
+    ck_assert_int_eq(feed_clock_offset_ns(feed, "other"), 0);
+}
+END_TEST
+
 START_TEST(a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one)
 {
     static struct pacer p;
@@ -272,6 +332,9 @@ int main(void)
     tcase_add_test(promises, a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood);
     tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
     tcase_add_test(promises, a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive);
+    tcase_add_test(promises, time_spent_stale_is_counted_since_a_book_was_live_first);
+    tcase_add_test(promises, a_book_tells_how_many_messages_a_second_came);
+    tcase_add_test(promises, a_venues_clock_is_held_against_its_fastest_message);
     tcase_add_test(promises, a_paced_replay_waits_for_every_consumer_but_not_for_a_dead_one);
     tcase_add_test(promises, an_answer_to_a_feed_that_died_does_not_count_for_the_next);
     tcase_add_test(promises, a_feed_that_died_rejoins_the_market_and_a_stopped_run_goes_on_where_it_was);
