@@ -173,6 +173,26 @@ START_TEST(no_prefix_of_a_diff_is_read)
 }
 END_TEST
 
+/* Whose quantities are short, its messages too are read here, and not by the parser. */
+START_TEST(a_diff_is_read_however_short_its_last_number_is)
+{
+    static const char *const last[] = {"2.0", "0.010", "0.00000000", "1234567.1"};
+    char text[MESSAGE_MAX];
+    struct diff_text out;
+    struct change changes[CHANGES_MAX];
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
+        struct dec qty;
+        int len = snprintf(text, sizeof text,
+                           "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"X\",\"U\":1,\"u\":2,\"b\":[],"
+                           "\"a\":[[\"1.6\",\"%s\"]]}",
+                           last[i]);
+        ck_assert(diff_text_read(text, (size_t)len, false, &out, changes, CHANGES_MAX));
+        ck_assert_int_eq(dec_parse(last[i], strlen(last[i]), &qty), OK);
+        ck_assert_int_eq(dec_cmp(changes[0].qty, qty), 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("binance_diff_text");
@@ -181,6 +201,7 @@ int main(void)
     tcase_add_test(tests, a_spot_diff_is_read_as_the_parser_reads_it);
     tcase_add_test(tests, a_futures_diff_is_read_as_the_parser_reads_it);
     tcase_add_test(tests, no_prefix_of_a_diff_is_read);
+    tcase_add_test(tests, a_diff_is_read_however_short_its_last_number_is);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -45,17 +45,35 @@ static bool take_name(struct cursor *c, const char **name, size_t *len)
     return *len > 0 && TAKE(c, "\"");
 }
 
+enum { NEAR_END = 24 }; /* dec_scan may look as far as this */
+
+/* The last numbers of a message are read from a copy, for dec_scan looks at bytes behind them. */
+static bool take_last_number(struct cursor *c, struct dec *out)
+{
+    char copy[2 * NEAR_END] = {0};
+    memcpy(copy, c->p, (size_t)(c->end - c->p));
+    const char *p = dec_scan(copy, copy + sizeof copy, out);
+    if (!p || p - copy > c->end - c->p)
+        return false;
+    c->p += p - copy;
+    return true;
+}
+
+static inline bool take_number(struct cursor *c, struct dec *out)
+{
+    if (c->end - c->p < NEAR_END)
+        return take_last_number(c, out);
+    const char *p = dec_scan(c->p, c->end, out);
+    if (p)
+        c->p = p;
+    return p != NULL;
+}
+
 static inline bool take_level(struct cursor *c, enum side side, struct change *change)
 {
-    if (!TAKE(c, "[\""))
+    if (!TAKE(c, "[\"") || !take_number(c, &change->price) || change->price.m <= 0 || !TAKE(c, "\",\"") ||
+        !take_number(c, &change->qty))
         return false;
-    const char *p = dec_scan(c->p, c->end, &change->price);
-    if (!p || change->price.m <= 0)
-        return false;
-    c->p = p;
-    if (!TAKE(c, "\",\"") || !(p = dec_scan(c->p, c->end, &change->qty)))
-        return false;
-    c->p = p;
     change->side = side;
     return TAKE(c, "\"]");
 }
