@@ -79,8 +79,9 @@ struct emulation {
     void (*snapshot)(struct words *out, const struct venue_book *book, const struct snapshot_wish *wish);
     /* An old snapshot, with id as its update id. NULL: old ones go out as they were. */
     void (*age)(struct words *out, const char *text, size_t len, uint64_t id);
-    /* What a client is told first when it subscribes to a book whose messages are whole: the last one. */
-    void (*first)(struct words *out, const char *text, size_t len);
+    /* The first message that a subscription gets of a book whose messages are whole. Nothing is written where it is no
+     * other than the rest. */
+    void (*first)(struct words *out, const char *name, const char *text, size_t len);
 };
 
 /* Every emulated venue; ends with NULL. */

@@ -94,15 +94,30 @@ static void send_dressed(struct emulated_peer *peer, const struct subscription *
         emulator_send(peer, self->dressed.at, self->dressed.len, self->venue->binary);
 }
 
+static void send_first(struct emulated_peer *peer, const struct subscription *to, const char *text,
+                       size_t len)
+{
+    struct words first = {0};
+    peer->emulator->venue->first(&first, to->name, text, len);
+    if (first.len && !first.failed)
+        send_dressed(peer, to, first.at, first.len);
+    else
+        send_dressed(peer, to, text, len);
+    words_free(&first);
+}
+
 void emulator_deliver(struct emulator *self, uint32_t topic, const char *text, size_t len, bool snapshot)
 {
     for (struct emulated_peer *peer = self->peers; peer; peer = peer->next)
         for (uint32_t i = 0; i < peer->n && !peer->leaving && !peer->silent; i++) {
             struct subscription *to = &peer->subscriptions[i];
-            if (to->topic != topic || (to->waits && !snapshot))
+            if (to->topic != topic || (to->waits && !snapshot && !self->venue->whole))
                 continue;
+            if (to->waits && self->venue->whole)
+                send_first(peer, to, text, len);
+            else
+                send_dressed(peer, to, text, len);
             to->waits = false;
-            send_dressed(peer, to, text, len);
         }
 }
 
@@ -149,6 +164,25 @@ static struct subscription *subscription_new(struct emulated_peer *peer, uint32_
     return made;
 }
 
+/* With the last message, if there was one, else with the next. */
+static void begin_whole(struct emulated_peer *peer, struct subscription *to)
+{
+    struct emulator *self = peer->emulator;
+    const struct words *last = &self->topics[to->topic].last;
+    struct words first = {0};
+    to->waits = true;
+    if (last->len) {
+        size_t len = last->len;
+        const char *text = emulator_in_time(self, last->at, &len);
+        self->venue->first(&first, to->name, text, len);
+    }
+    if (first.len && !first.failed) {
+        send_dressed(peer, to, first.at, first.len);
+        to->waits = false;
+    }
+    words_free(&first);
+}
+
 static void begin_book(struct emulated_peer *peer, struct subscription *to)
 {
     struct emulator *self = peer->emulator;
@@ -159,14 +193,8 @@ static void begin_book(struct emulated_peer *peer, struct subscription *to)
     if (self->venue->on_stream) {
         to->waits = true;
         emulator_stream_snapshot(peer, to);
-    } else if (self->venue->whole && topic->last.len) {
-        struct words first = {0};
-        size_t len = topic->last.len;
-        const char *text = emulator_in_time(self, topic->last.at, &len);
-        self->venue->first(&first, text, len);
-        if (!first.failed)
-            send_dressed(peer, to, first.at, first.len);
-        words_free(&first);
+    } else if (self->venue->whole) {
+        begin_whole(peer, to);
     }
 }
 

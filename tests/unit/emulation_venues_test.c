@@ -86,11 +86,12 @@ START_TEST(upbit_sends_binary_frames_in_the_form_that_was_asked_for)
     play_to(upbit_lines, 3);
     ck_assert_int_eq(n_sent, 2);
     ck_assert(sent[0].binary && sent[1].binary);
-    ck_assert_int_eq(sent_with(BOOK("KRW-BTC", 1700000000001, 101.0)), 1);
+    ck_assert_int_eq(sent_with("{\"ty\":\"orderbook\",\"cd\":\"KRW-BTC\",\"tms\":1700000000001,"), 1);
+    ck_assert_int_eq(sent_with("\"st\":\"SNAPSHOT\"}"), 1);
     ck_assert_int_eq(
         sent_with("{\"type\":\"orderbook\",\"code\":\"KRW-BTC\",\"timestamp\":1700000000001,"
                   "\"total_ask_size\":1.0,\"total_bid_size\":2.0,\"orderbook_units\":[{\"ask_price\":101.0,"
-                  "\"bid_price\":99.0,\"ask_size\":1.0,\"bid_size\":2.0}],\"stream_type\":\"REALTIME\"}"),
+                  "\"bid_price\":99.0,\"ask_size\":1.0,\"bid_size\":2.0}],\"stream_type\":\"SNAPSHOT\"}"),
         1);
     scene_close();
 }
@@ -118,6 +119,20 @@ START_TEST(upbit_begins_with_the_last_book_as_a_snapshot)
     ck_assert_int_eq(n_sent, 1);
     ck_assert_int_eq(sent_with("\"tms\":1700000000001,"), 1);
     ck_assert_int_eq(sent_with("\"st\":\"SNAPSHOT\"}]"), 1);
+    scene_close();
+}
+END_TEST
+
+START_TEST(upbit_begins_without_one_where_changes_alone_were_asked_for)
+{
+    open_upbit();
+    play_to(upbit_lines, 2);
+    say(join(&first_wire),
+        "[{\"ticket\":\"a\"},{\"type\":\"orderbook\",\"codes\":[\"KRW-BTC\"],\"is_only_realtime\":true}]");
+    ck_assert_int_eq(n_sent, 0);
+    play_to(upbit_lines, 4);
+    ck_assert_int_eq(n_sent, 1);
+    ck_assert_int_eq(sent_with("\"REALTIME\""), 1);
     scene_close();
 }
 END_TEST
@@ -322,6 +337,7 @@ int main(void)
     tcase_add_test(tests, upbit_sends_binary_frames_in_the_form_that_was_asked_for);
     tcase_add_test(tests, upbit_takes_a_second_request_in_place_of_the_first);
     tcase_add_test(tests, upbit_begins_with_the_last_book_as_a_snapshot);
+    tcase_add_test(tests, upbit_begins_without_one_where_changes_alone_were_asked_for);
     tcase_add_test(tests, upbit_is_silent_about_unknown_codes_and_closes_on_a_wrong_request);
     tcase_add_test(tests, upbit_answers_a_ping_and_its_garbage_is_no_text);
     tcase_add_test(tests, upbit_lists_its_markets_and_shows_their_books);

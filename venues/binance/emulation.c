@@ -101,7 +101,7 @@ static bool read_answer(struct json *json, const struct frame *frame, struct pla
 static void subscribe_path(struct emulated_peer *peer, const char *names, char end)
 {
     while (*names && *names != end) {
-        size_t len = strcspn(names, "/&");
+        size_t len = strcspn(names, "/&?");
         char name[EMULATED_NAME_MAX];
         struct played played;
         if (len < sizeof name && read_stream(names, len, &played)) {
@@ -117,13 +117,16 @@ static void subscribe_path(struct emulated_peer *peer, const char *names, char e
 /* /ws, /ws/STREAM[/STREAM...], /stream[?streams=...]; futures may have /public or /market before. */
 static void opened(struct emulated_peer *peer, const char *path)
 {
-    const char *streams = strstr(path, "streams="), *raw = strstr(path, "/ws/");
-    if (strstr(path, "/stream"))
+    if (strncmp(path, "/public/", 8) == 0 || strncmp(path, "/market/", 8) == 0)
+        path += 7;
+    if (strncmp(path, "/stream", 7) == 0) {
+        const char *streams = strstr(path, "streams=");
         *emulated_style(peer) |= COMBINED;
-    if (streams)
-        subscribe_path(peer, streams + 8, '&');
-    else if (raw)
-        subscribe_path(peer, raw + 4, '?');
+        if (streams)
+            subscribe_path(peer, streams + 8, '&');
+    } else if (strncmp(path, "/ws/", 4) == 0) {
+        subscribe_path(peer, path + 4, '?');
+    }
 }
 
 static void put_id(struct words *out, const struct json_node *id)

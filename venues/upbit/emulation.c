@@ -14,6 +14,9 @@
 
 enum { SHORT_NAMES = 1, AS_LIST = 2 };
 
+/* Name of a subscription that wants no snapshot. */
+static const char only_realtime[] = "realtime";
+
 static const char *const keys[][2] = {{"ty", "type"},
                                       {"cd", "code"},
                                       {"tms", "timestamp"},
@@ -72,8 +75,11 @@ static void say_error(struct emulated_peer *peer, const char *name, const char *
 }
 
 static void subscribe_codes(struct emulated_peer *peer, struct json *json, const char *type,
-                            const struct json_node *codes)
+                            const struct json_node *part)
 {
+    const struct json_node *codes = json_get(json, part, "codes");
+    const struct json_node *only = either(json, part, "is_only_realtime", "isOnlyRealtime");
+    bool plain = only && only->kind == JSON_TRUE;
     for (const struct json_node *c = json_first(json, codes); c; c = json_after(json, codes, c)) {
         char code[EMULATED_SYMBOL_MAX];
         if (json_text(c, code, sizeof code) != OK)
@@ -83,7 +89,7 @@ static void subscribe_codes(struct emulated_peer *peer, struct json *json, const
             *units = '\0';
         /* An unknown code is passed over without a word. */
         if (emulated_knows(emulated_by(peer), code))
-            (void)emulated_subscribe(peer, type, code, code);
+            (void)emulated_subscribe(peer, type, code, plain ? only_realtime : code);
     }
 }
 
@@ -92,7 +98,7 @@ static void subscribe_all(struct emulated_peer *peer, struct json *json, const s
     for (const struct json_node *part = json_first(json, root); part; part = json_after(json, root, part)) {
         char type[EMULATED_CHANNEL_MAX];
         if (json_text(json_get(json, part, "type"), type, sizeof type) == OK)
-            subscribe_codes(peer, json, type, json_get(json, part, "codes"));
+            subscribe_codes(peer, json, type, part);
     }
 }
 
@@ -192,14 +198,13 @@ static void dress(struct words *out, const char *name, uint32_t style, const cha
         words_put(out, "]", 1);
 }
 
-static void first(struct words *out, const char *text, size_t len)
+/* A subscription begins with the book as it is, unless changes alone were asked for. */
+static void first(struct words *out, const char *name, const char *text, size_t len)
 {
     static const char real[] = "\"REALTIME\"", whole[] = "\"SNAPSHOT\"";
     const char *at = strstr(text, real);
-    if (!at) {
-        words_put(out, text, len);
+    if (!at || strcmp(name, only_realtime) == 0)
         return;
-    }
     words_put(out, text, (size_t)(at - text));
     words_put(out, whole, sizeof whole - 1);
     at += sizeof real - 1;
