@@ -73,10 +73,11 @@ size_t recording_line(const struct frame *frame, struct line_form form, char *ou
     struct sink s = {out, cap, 0};
     char head[HEAD_MAX];
     int64_t ns = frame->recv_ns;
+    bool out_of_us = form.outbound || frame->kind == FRAME_CONNECT;
     int len = snprintf(
         head, sizeof head,
         "{\"t\":%" PRId64 ".%09" PRId64 ",\"t_ns\":%" PRId64 ",\"dir\":\"%s\",\"kind\":\"%s\",\"conn\":%u",
-        ns / NS_PER_SEC, ns % NS_PER_SEC, ns, form.outbound ? "out" : "in", kinds[frame->kind], frame->conn);
+        ns / NS_PER_SEC, ns % NS_PER_SEC, ns, out_of_us ? "out" : "in", kinds[frame->kind], frame->conn);
     put(&s, head, (size_t)len);
     put_member(&s, ",\"url\":\"", frame->url, strlen(frame->url));
     if (frame->kind == FRAME_WS || frame->kind == FRAME_HTTP) {
