@@ -42,7 +42,7 @@ void live_detail(struct live_venue *v, char out[DETAIL_MAX])
             return;
         }
     if (!has_live_book(v))
-        (void)snprintf(out, DETAIL_MAX, "no book yet");
+        (void)snprintf(out, DETAIL_MAX, "no book is LIVE");
 }
 
 /* One line names all symbols that lack data, when there are others than before: single lines are folded by the log. */
