@@ -456,8 +456,12 @@ static void check_written(const struct order *order)
     const struct ledger_watch *l = &ledgers[STREAM_EXEC];
     for (uint64_t i = l->n; i > 0; i--) {
         const struct message *m = l->records[i - 1].message;
-        if (m->env.type == MSG_ORDER && strcmp(m->order.client_id, order->client_id) == 0)
-            return;
+        if (m->env.type != MSG_ORDER || strcmp(m->order.client_id, order->client_id) != 0)
+            continue;
+        if (m->env.pos > l->synced_pos)
+            violated("order %s reaches the venue; exec's word of it, %" PRIu64 "/%" PRIu64 ", is not synced",
+                     order->client_id, m->env.epoch, m->env.pos);
+        return;
     }
     violated("order %s reaches the venue, and exec's journal has no word of it", order->client_id);
 }

@@ -89,7 +89,12 @@ static void halt_and_resume(void)
     told = VERB_STATUS;
     if (tell_named("risk", verb, NS_PER_SEC))
         told = verb;
-    task_sleep(draw_around(chance(200) ? 2 * NS_PER_SEC : 300 * NS_PER_MS));
+    task_sleep(draw_around(chance(300) ? NS_PER_SEC : 300 * NS_PER_MS));
+    struct process *risk = process_named("risk");
+    if (chance(500) && risk->up && !world.quiet) { /* it comes back as closed as it was */
+        process_kill(risk);
+        task_sleep(draw_around(300 * NS_PER_MS));
+    }
     resume(NS_PER_SEC);
 }
 

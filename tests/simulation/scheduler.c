@@ -90,7 +90,7 @@ void knobs_draw(void)
                                       [FAULT_DISK_WRITE] = 1,   [FAULT_DISK_SYNC] = 1,
                                       [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
                                       [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
-                                      [FAULT_HALT] = 1,         [FAULT_STRAY_INTENT] = 8,
+                                      [FAULT_HALT] = 4,         [FAULT_STRAY_INTENT] = 8,
                                       [FAULT_DISK_TEAR] = 2};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
