@@ -45,6 +45,31 @@ void disk_tear(void)
         d->tear_write = true;
 }
 
+/* The newest of two: the other one must do. Once only, so that there is always another one. */
+void disk_spoil_snapshot(void)
+{
+    struct dir *d = any_dir();
+    struct disk_file *newest = NULL;
+    const char *name = "";
+    int n = 0;
+    for (int i = 0; d && i < d->n_names; i++) {
+        if (!name_is_snapshot(d->names[i].text))
+            continue;
+        n++;
+        if (strcmp(d->names[i].text, name) > 0) {
+            name = d->names[i].text;
+            newest = d->names[i].file;
+        }
+    }
+    if (n < 2 || newest->size == 0 || d->spoiled)
+        return;
+    d->spoiled = true;
+    TRACE("%s: snapshot %s is spoiled", d->path, name);
+    newest->bytes[draw((uint64_t)newest->size)] ^= 0x10;
+    if (newest->safe_size > 0)
+        memcpy(newest->safe, newest->bytes, (size_t)newest->safe_size);
+}
+
 bool disk_sync_broke(const char *stream)
 {
     for (int i = 0; i < n_disk_dirs; i++)

@@ -28,6 +28,7 @@ struct dir {
     int n_names, n_safe;
     int64_t full_until_ns, slow_until_ns;
     bool break_write, break_sync, tear_write, sync_broke;
+    bool spoiled; /* a snapshot of it was, once */
 };
 
 extern struct dir *disk_dirs[DIRS_MAX];

@@ -53,6 +53,7 @@ enum fault {
     FAULT_HALT,
     FAULT_STRAY_INTENT,
     FAULT_DISK_TEAR,
+    FAULT_SNAPSHOT,
     FAULT_POWER,
     FAULT_OWNER_POWER,
     FAULTS
@@ -77,6 +78,7 @@ static const char *const fault_names[FAULTS] = {"kill",
                                                 "halt",
                                                 "stray intent",
                                                 "torn write",
+                                                "snapshot spoiled",
                                                 "power lost",
                                                 "an owner's power lost"};
 
@@ -91,7 +93,7 @@ void knobs_draw(void)
                                       [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
                                       [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
                                       [FAULT_HALT] = 4,         [FAULT_STRAY_INTENT] = 8,
-                                      [FAULT_DISK_TEAR] = 2};
+                                      [FAULT_DISK_TEAR] = 2,    [FAULT_SNAPSHOT] = 2};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
     k->workers = 1 + (int)draw(WORKERS_MOST);
@@ -259,6 +261,9 @@ static void inject(enum fault fault)
         return;
     case FAULT_DISK_TEAR:
         disk_tear();
+        return;
+    case FAULT_SNAPSHOT:
+        disk_spoil_snapshot();
         return;
     case FAULT_POWER:
         power_lost();

@@ -136,6 +136,7 @@ void disk_fill(int64_t for_ns);
 void disk_slow(int64_t for_ns);
 void disk_break(bool sync);               /* the next write, or sync, of some journal fails */
 void disk_tear(void);                     /* some owner dies within its next write */
+void disk_spoil_snapshot(void);           /* of some owner, by a bit */
 bool disk_sync_broke(const char *stream); /* a sync has failed in the life of its owner */
 void disk_heal(void);
 /* A snapshot in that journal's directory includes the other ledger up to pos. */
