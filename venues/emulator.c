@@ -217,20 +217,25 @@ static bool watched(const struct emulator *self, uint32_t topic)
     return false;
 }
 
+static void strike_peer(struct emulated_peer *peer, enum fault_kind kind)
+{
+    if (peer->leaving || peer->silent)
+        return;
+    if (kind == FAULT_SILENCE) {
+        peer->silent = true;
+        peer->emulator->hands.freeze(peer->emulator->hands.ctx, peer->wire);
+    } else {
+        emulator_drop(peer, kind == FAULT_DISCONNECT, "a fault");
+    }
+}
+
 static void strike(struct emulator *self, enum fault_kind kind, uint32_t topic)
 {
     emulator_say_fault(self, kind, emulator_symbol(self, self->topics[topic].symbol));
     for (struct emulated_peer *peer = self->peers; peer; peer = peer->next)
-        for (uint32_t i = 0; i < peer->n && !peer->leaving && !peer->silent; i++) {
-            if (peer->subscriptions[i].topic != topic)
-                continue;
-            if (kind == FAULT_SILENCE) {
-                peer->silent = true;
-                self->hands.freeze(self->hands.ctx, peer->wire);
-            } else {
-                emulator_drop(peer, kind == FAULT_DISCONNECT, "a fault");
-            }
-        }
+        for (uint32_t i = 0; i < peer->n; i++)
+            if (peer->subscriptions[i].topic == topic)
+                strike_peer(peer, kind);
 }
 
 static void send_spoilt(struct emulator *self, uint32_t topic, enum fault_kind kind, const char *text,
@@ -432,10 +437,23 @@ static void tick_peer(struct emulator *self, struct emulated_peer *peer)
         emulator_drop(peer, false, "idle");
 }
 
+/* Where no message comes any more by which its moment could be told, a fault of connections is of all of them. */
+static void strike_all(struct emulator *self)
+{
+    const struct fault *fault = emulator_chance(self, FAULT_DISCONNECT, FAULT_SILENCE);
+    if (!fault)
+        return;
+    emulator_say_fault(self, fault->kind, "");
+    for (struct emulated_peer *peer = self->peers; peer; peer = peer->next)
+        strike_peer(peer, fault->kind);
+}
+
 void emulator_tick(struct emulator *self, struct now now)
 {
     self->now = now;
     trouble(self);
+    if (self->ended && self->peers)
+        strike_all(self);
     for (struct emulated_peer *peer = self->peers; peer; peer = peer->next)
         if (!peer->silent && !peer->leaving)
             tick_peer(self, peer);

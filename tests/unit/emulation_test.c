@@ -296,6 +296,21 @@ START_TEST(connections_end_abruptly_or_with_a_goodbye_or_fall_silent)
 }
 END_TEST
 
+START_TEST(behind_the_last_line_a_fault_of_connections_comes_at_once)
+{
+    open_spot();
+    (void)join(&first_wire, "/ws/btcusdt@depth");
+    play_to(8);
+    emulator_ended(venue, false, now);
+    emulator_tick(venue, now);
+    ck_assert_int_eq(dropped[1], 0);
+    fault("disconnect");
+    emulator_tick(venue, now);
+    ck_assert_int_eq(dropped[1], 'a');
+    scene_close();
+}
+END_TEST
+
 START_TEST(a_client_that_comes_after_a_disconnect_is_served)
 {
     open_spot();
@@ -457,6 +472,7 @@ int main(void)
     tcase_add_test(tests, a_swapped_message_comes_behind_the_next);
     tcase_add_test(tests, a_cut_message_and_garbage_are_no_json);
     tcase_add_test(tests, connections_end_abruptly_or_with_a_goodbye_or_fall_silent);
+    tcase_add_test(tests, behind_the_last_line_a_fault_of_connections_comes_at_once);
     tcase_add_test(tests, a_client_that_comes_after_a_disconnect_is_served);
     tcase_add_test(tests, upgrades_are_refused_for_the_time_told);
     tcase_add_test(tests, a_stale_snapshot_joins_nothing_that_was_sent);
