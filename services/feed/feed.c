@@ -125,7 +125,8 @@ void feed_on_instrument(struct feed *self, const char *venue, const struct venue
     if (!c)
         return;
     c->inst = book->inst;
-    c->changed_ns = now.market_ns;
+    if (!c->changed_ns)
+        c->changed_ns = now.market_ns;
     set_fees(self, &c->inst);
     set_steps(&c->inst);
     c->topic[KIND_INST].touched = true;
