@@ -3,19 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Blocks that are out of use stay behind those in use, in the same array: a book that is emptied and filled again, or
+ * whose levels come and go, allocates nothing that it did not need before. */
 void ladder_clear(struct ladder *self)
 {
-    for (uint32_t b = 0; b < self->n_blocks; b++)
-        free(self->blocks[b]);
     self->n_blocks = self->n = self->near = 0;
 }
 
 void ladder_free(struct ladder *self)
 {
-    ladder_clear(self);
+    for (uint32_t b = 0; b < self->n_held; b++)
+        free(self->blocks[b]);
     free(self->blocks);
     free(self->best);
-    free(self->spare);
     *self = (struct ladder){0};
 }
 
@@ -78,7 +78,7 @@ bool ladder_has(struct ladder *self, int64_t rank)
 
 static bool directory_room(struct ladder *self)
 {
-    if (self->n_blocks < self->cap)
+    if (self->n_held < self->cap)
         return true;
     uint32_t cap = self->cap ? self->cap * 2 : 16;
     struct block **blocks = realloc(self->blocks, cap * sizeof(struct block *));
@@ -93,15 +93,21 @@ static bool directory_room(struct ladder *self)
     return true;
 }
 
+static bool hold_one_more(struct ladder *self)
+{
+    struct block *block = directory_room(self) ? malloc(sizeof *block) : NULL;
+    if (!block)
+        return false;
+    self->blocks[self->n_held++] = block;
+    return true;
+}
+
 /* An empty block before block b; NULL when out of memory. */
 static struct block *add_block(struct ladder *self, uint32_t b)
 {
-    if (!directory_room(self))
+    if (self->n_held == self->n_blocks && !hold_one_more(self))
         return NULL;
-    struct block *block = self->spare ? self->spare : malloc(sizeof *block);
-    if (!block)
-        return NULL;
-    self->spare = NULL;
+    struct block *block = self->blocks[self->n_blocks];
     block->n = 0;
     memmove(&self->blocks[b + 1], &self->blocks[b], (self->n_blocks - b) * sizeof(struct block *));
     memmove(&self->best[b + 1], &self->best[b], (self->n_blocks - b) * sizeof *self->best);
@@ -112,11 +118,11 @@ static struct block *add_block(struct ladder *self, uint32_t b)
 
 static void drop_block(struct ladder *self, uint32_t b)
 {
-    free(self->spare);
-    self->spare = self->blocks[b];
+    struct block *block = self->blocks[b];
     self->n_blocks--;
     memmove(&self->blocks[b], &self->blocks[b + 1], (self->n_blocks - b) * sizeof(struct block *));
     memmove(&self->best[b], &self->best[b + 1], (self->n_blocks - b) * sizeof *self->best);
+    self->blocks[self->n_blocks] = block;
 }
 
 static void end_moved(struct ladder *self, uint32_t b)

@@ -21,16 +21,15 @@ struct block {
 };
 
 struct ladder {
-    struct block **blocks;
-    int64_t *best; /* of each block the rank of its last rung */
-    uint32_t n_blocks, cap;
-    uint32_t n;          /* rungs in all blocks */
-    uint32_t near;       /* block of the last change */
-    struct block *spare; /* the block that was emptied last, or NULL */
+    struct block **blocks; /* n_held; those behind the first n_blocks are out of use */
+    int64_t *best;         /* of each block the rank of its last rung */
+    uint32_t n_blocks, n_held, cap;
+    uint32_t n;    /* rungs in all blocks */
+    uint32_t near; /* block of the last change */
 };
 
 void ladder_free(struct ladder *self);
-void ladder_clear(struct ladder *self);
+void ladder_clear(struct ladder *self); /* keeps its memory */
 
 /* Sets the quantity (> 0) at a rank; false when out of memory, and nothing is changed. */
 bool ladder_set(struct ladder *self, int64_t rank, int64_t qty);
