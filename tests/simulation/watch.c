@@ -350,7 +350,11 @@ bool watch_snapshot(const unsigned char *bytes, int64_t len, uint64_t *upstream_
     if (len < RECORD_HEADER)
         return false;
     memcpy(&length, bytes + 4, sizeof length);
-    if (length > JOURNAL_PAYLOAD_MAX || RECORD_HEADER + (int64_t)length > len)
+    if (length > JOURNAL_PAYLOAD_MAX || (int64_t)record_bytes(length) > len)
+        return false;
+    uint32_t crc;
+    memcpy(&crc, bytes, sizeof crc);
+    if (crc32c(bytes + 4, record_bytes(length) - 4) != crc) /* it is spoiled */
         return false;
     watch_decode(bytes + RECORD_HEADER, length, &m);
     *upstream_pos = m.snapshot.upstream_pos;
