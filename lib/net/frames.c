@@ -84,16 +84,11 @@ static bool grow(struct inbox *self, size_t need)
     return true;
 }
 
-int incoming_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text,
+int incoming_take(struct inbox *self, struct lws *wsi, const char *in, size_t len, const char **text,
                   size_t *text_len)
 {
     bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
-    if (self->len == 0 && last) { /* the usual case: the whole message lies in libwebsockets' own buffer */
-        in[len] = '\0';
-        *text = in;
-        *text_len = len;
-        return 1;
-    }
+    /* Always copied: behind it in libwebsockets' buffer the next frame may begin, so that no NUL can be put there. */
     if (len > WEBSOCKET_MESSAGE_MAX - self->len)
         return E_RANGE;
     if (!grow(self, self->len + len + 1))

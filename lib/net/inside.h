@@ -63,8 +63,8 @@ struct inbox {
 
 void incoming_clear(struct inbox *self);
 /* 1: text and len are now a whole message, NUL-terminated; 0: more is to come; E_RANGE: longer than
- * WEBSOCKET_MESSAGE_MAX; E_FULL: out of memory. in must have room for a NUL behind len, as libwebsockets' has. */
-int incoming_take(struct inbox *self, struct lws *wsi, char *in, size_t len, const char **text, size_t *text_len);
+ * WEBSOCKET_MESSAGE_MAX; E_FULL: out of memory. They are valid until the next call. */
+int incoming_take(struct inbox *self, struct lws *wsi, const char *in, size_t len, const char **text, size_t *text_len);
 
 /* ---- names ----------------------------------------------------------------------------------------------- */
 

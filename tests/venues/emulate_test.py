@@ -10,6 +10,7 @@ import gzip
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -156,6 +157,26 @@ async def streams_are_raw_or_combined_and_snapshots_join():
                 check(change["U"] <= made["lastUpdateId"] <= change["u"], "a made snapshot joins a change, too")
                 check(len(made["bids"]) == 5 and len(made["asks"]) == 5, "levels are as many as asked for")
     check([s["made"] for s in events(process, "snapshot")] == [False, True], "which snapshot was made is told")
+
+
+def frames_that_come_in_one_packet_are_all_heard():
+    def masked(text):
+        key, body = os.urandom(4), text.encode()
+        return bytes([0x81, 0x80 | len(body)]) + key + bytes(c ^ key[i % 4] for i, c in enumerate(body))
+
+    with emulator(recording("binance_spot_multi_20210417")) as process:
+        port = int(process.listening["ws"].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), 5) as raw:
+            raw.sendall(b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+            said = raw.recv(4096)
+            check(b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in said, f"the upgrade is accepted: {said!r}")
+            raw.sendall(b"".join(masked('{"method":"LIST_SUBSCRIPTIONS","id":%d}' % i) for i in (1, 2, 3)))
+            said = b""
+            with contextlib.suppress(TimeoutError):
+                while said.count(b'"result":[]') < 3 and (more := raw.recv(4096)):
+                    said += more
+        check(said.count(b'"result":[]') == 3, f"three answers, got {said!r}")
 
 
 async def faults_come_when_they_are_asked_for():
@@ -317,6 +338,7 @@ async def main():
     wrong_arguments_are_told()
     await a_whole_recording_comes_in_order_at_any_speed()
     await streams_are_raw_or_combined_and_snapshots_join()
+    frames_that_come_in_one_packet_are_all_heard()
     await faults_come_when_they_are_asked_for()
     await a_silent_connection_stays_open()
     await upbit_sends_binary_frames_and_a_snapshot_first()
