@@ -98,14 +98,14 @@ int64_t connector_pause(struct connector *self, int64_t base_ns, int64_t max_ns,
     return most / 2 + (int64_t)rng_below(&self->rng, (uint64_t)(most / 2) + 1);
 }
 
-void connector_tell(struct connector *self, int symbol, const char *format, ...)
+void connector_tell(struct connector *self, const char *event, int symbol, const char *format, ...)
 {
     char words[256];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(words, sizeof words, format, args);
     va_end(args);
-    self->acts.tell(self->acts.ctx, symbol, words);
+    self->acts.tell(self->acts.ctx, event, symbol, words);
 }
 
 void connector_trouble_is(struct connector *self, uint32_t symbol, const char *words)
@@ -114,7 +114,7 @@ void connector_trouble_is(struct connector *self, uint32_t symbol, const char *w
     if (strncmp(s->trouble, words, sizeof s->trouble - 1) == 0)
         return;
     (void)snprintf(s->trouble, sizeof s->trouble, "%s", words);
-    connector_tell(self, (int)symbol, "%s", words);
+    connector_tell(self, "symbol-trouble", (int)symbol, "%s", words);
 }
 
 uint32_t connector_conn_number(const struct connector *self, const struct link *link, uint32_t k)
@@ -169,7 +169,8 @@ static void lose(struct connector *self, struct link *link, uint32_t k, const ch
     back_off(self, link, http_status, retry_after_s, now_ns);
     if (k == link->active && link->conn[!k].state != CONN_NONE)
         link->active = !k;
-    connector_tell(self, CONNECTOR_NO_SYMBOL, "connection %u %s: %s; next attempt in %" PRId64 " ms",
+    connector_tell(self, "connection-lost", CONNECTOR_NO_SYMBOL,
+                   "connection %u %s: %s; next attempt in %" PRId64 " ms",
                    connector_conn_number(self, link, k), opened ? "lost" : "not opened", why,
                    (link->due_ns - now_ns) / NS_PER_MS);
     self->step_ns = 0;
@@ -224,7 +225,7 @@ static void take_over(struct connector *self, struct link *link, int64_t now_ns)
     self->counts.replaced++;
     self->acts.close(self->acts.ctx, connector_conn_number(self, link, old), CLOSE_MARK);
     enter(&link->conn[old], CONN_NONE, now_ns);
-    connector_tell(self, CONNECTOR_NO_SYMBOL, "connection %u replaced by %u",
+    connector_tell(self, "connection-replaced", CONNECTOR_NO_SYMBOL, "connection %u replaced by %u",
                    connector_conn_number(self, link, old), connector_conn_number(self, link, link->active));
 }
 
@@ -290,7 +291,7 @@ static bool scan(struct connector *self, int64_t now_ns)
         if (flows && (s->told || *s->trouble)) {
             s->told = false;
             s->trouble[0] = '\0';
-            connector_tell(self, (int)i, "data has come");
+            connector_tell(self, "symbol-data", (int)i, "data has come");
         }
         if (wants == WANTS_SNAPSHOT && flows)
             rest_want_snapshot(self, i, now_ns);
@@ -322,7 +323,8 @@ void connector_on_opened(struct connector *self, uint32_t conn, int64_t now_ns)
     int64_t life_ns = self->o.line->limits.life_ns;
     if (life_ns) /* 23 to 23.5 hours of 24 */
         c->replace_ns = now_ns + life_ns - life_ns / 48 - connector_jitter(self, life_ns / 48, life_ns, 0);
-    connector_tell(self, CONNECTOR_NO_SYMBOL, "connection %u open, %u symbols", conn, link->n);
+    connector_tell(self, "connection-open", CONNECTOR_NO_SYMBOL, "connection %u open, %u symbols", conn,
+                   link->n);
     self->step_ns = 0;
 }
 
@@ -365,11 +367,11 @@ void connector_on_notice(struct connector *self, uint32_t conn, enum notice noti
     if (notice == NOTICE_LEAVING && !c->leaving) {
         c->leaving = true;
         self->step_ns = 0;
-        connector_tell(self, CONNECTOR_NO_SYMBOL, "connection %u will be ended by the venue (%s)", conn,
-                       detail);
+        connector_tell(self, "connection-leaving", CONNECTOR_NO_SYMBOL,
+                       "connection %u will be ended by the venue (%s)", conn, detail);
     } else if (notice == NOTICE_REFUSED) {
         self->counts.refused++;
-        connector_tell(self, CONNECTOR_NO_SYMBOL, "connection %u: refused: %s", conn, detail);
+        connector_tell(self, "refused", CONNECTOR_NO_SYMBOL, "connection %u: refused: %s", conn, detail);
         for (uint32_t i = link->first; i < link->first + link->n; i++)
             if (names(detail, self->o.symbols[i]))
                 connector_trouble_is(self, i, detail);

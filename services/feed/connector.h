@@ -53,8 +53,8 @@ struct connector_acts {
     /* What the market knows of a symbol, by its index in options. */
     enum book_wants (*wants)(void *ctx, uint32_t symbol);
     bool (*flows)(void *ctx, uint32_t symbol, uint32_t conn); /* changes of its book have come by this connection */
-    /* For the log. symbol: CONNECTOR_NO_SYMBOL where it is about the venue. */
-    void (*tell)(void *ctx, int symbol, const char *words);
+    /* For the log. event: "connection-lost", ...; symbol: CONNECTOR_NO_SYMBOL where it is about the venue. */
+    void (*tell)(void *ctx, const char *event, int symbol, const char *words);
 };
 
 /* NULL: out of memory, or more links than there may be. */

@@ -94,8 +94,8 @@ int64_t connector_jitter(struct connector *self, int64_t base_ns, int64_t max_ns
 /* The same, but never below its half. */
 int64_t connector_pause(struct connector *self, int64_t base_ns, int64_t max_ns, uint32_t tries);
 
-void connector_tell(struct connector *self, int symbol, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void connector_tell(struct connector *self, const char *event, int symbol, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A symbol is in trouble, in words; said once until it is out of it. */
 void connector_trouble_is(struct connector *self, uint32_t symbol, const char *words);

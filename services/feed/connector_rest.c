@@ -147,7 +147,8 @@ static void query_answered(struct connector *self, struct query *q, int status, 
         return;
     }
     if (q->tries == 0)
-        connector_tell(self, CONNECTOR_NO_SYMBOL, "instruments are not known: HTTP %d %s", status, words);
+        connector_tell(self, "no-instruments", CONNECTOR_NO_SYMBOL, "instruments are not known: HTTP %d %s",
+                       status, words);
     q->due_ns = now_ns + connector_pause(self, QUERY_NS, QUERY_MAX_NS, q->tries++);
 }
 
@@ -168,7 +169,7 @@ static void snapshot_answered(struct connector *self, uint32_t symbol, int statu
     if (status == 200 || status == 429 || status == 418)
         return;
     (void)snprintf(trouble, sizeof trouble, "no snapshot: HTTP %d%s%s", status, *words ? ": " : "", words);
-    connector_tell(self, (int)symbol, "%s", trouble);
+    connector_tell(self, "no-snapshot", (int)symbol, "%s", trouble);
 }
 
 /* Everything waits when the venue says that it is too much. */
@@ -186,7 +187,7 @@ static void hold_back(struct connector *self, int status, int retry_after_s, int
     int64_t wait_ns = told_ns > 0 ? told_ns + connector_jitter(self, NS_PER_SEC, NS_PER_SEC, 0) : own_ns;
     if (now_ns + wait_ns > self->rest_until_ns)
         self->rest_until_ns = now_ns + wait_ns;
-    connector_tell(self, CONNECTOR_NO_SYMBOL, "HTTP %d: no request for %d s", status,
+    connector_tell(self, "requests-held", CONNECTOR_NO_SYMBOL, "HTTP %d: no request for %d s", status,
                    (int)(wait_ns / NS_PER_SEC));
 }
 

@@ -223,14 +223,17 @@ static bool act_flows(void *ctx, uint32_t symbol, uint32_t conn)
     return book->feeds & UINT64_C(1) << conn % 64;
 }
 
-static void act_tell(void *ctx, int symbol, const char *words)
+static void act_tell(void *ctx, const char *event, int symbol, const char *words)
 {
     const struct live_venue *v = ctx;
+    bool good = strcmp(event, "connection-open") == 0 || strcmp(event, "connection-replaced") == 0 ||
+                strcmp(event, "symbol-data") == 0;
+    enum log_level level = good ? LOG_INFO : LOG_WARN;
     if (symbol == CONNECTOR_NO_SYMBOL)
-        log_line(LOG_INFO, "connector", "venue=%s what=\"%s\"", v->ops->name, words);
+        log_line(level, event, "venue=%s what=\"%s\"", v->ops->name, words);
     else
-        log_line(LOG_WARN, "symbol", "venue=%s symbol=%s what=\"%s\"", v->ops->name,
-                 v->symbols[symbol].symbol, words);
+        log_line(level, event, "venue=%s symbol=%s what=\"%s\"", v->ops->name, v->symbols[symbol].symbol,
+                 words);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */

@@ -262,9 +262,9 @@ static bool world_flows(void *ctx, uint32_t symbol, uint32_t conn)
     return world.feeds[symbol] >> conn & 1;
 }
 
-static void world_tell(void *ctx, int symbol, const char *words)
+static void world_tell(void *ctx, const char *event, int symbol, const char *words)
 {
-    (void)ctx;
+    (void)ctx, (void)event;
     if (symbol == CONNECTOR_NO_SYMBOL)
         return;
     world.told_symbol = symbol;
