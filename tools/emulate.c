@@ -77,9 +77,17 @@ static void do_drop(void *ctx, void *wire, bool abrupt)
     server_drop(wire, abrupt);
 }
 
+static void forget_peer(struct stage *stage, const struct server_peer *wire)
+{
+    for (uint32_t i = 0; i < stage->n_peers; i++)
+        if (stage->peers[i] == wire)
+            stage->peers[i] = stage->peers[--stage->n_peers];
+}
+
+/* Nothing goes to it any more, so nobody waits for it. */
 static void do_freeze(void *ctx, void *wire)
 {
-    (void)ctx;
+    forget_peer(ctx, wire);
     server_freeze(wire);
 }
 
@@ -131,9 +139,7 @@ static void on_closed(void *ctx, struct server_peer *wire)
 {
     struct stage *stage = ctx;
     struct emulated_peer *peer = server_peer_data(wire);
-    for (uint32_t i = 0; i < stage->n_peers; i++)
-        if (stage->peers[i] == wire)
-            stage->peers[i] = stage->peers[--stage->n_peers];
+    forget_peer(stage, wire);
     if (peer)
         emulator_closed(stage->emulator, peer, now_of());
 }
