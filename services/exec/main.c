@@ -144,6 +144,9 @@ static void beat(void *ctx, struct now now)
     service_flush(s);
     if (!s->blocked)
         exec_upstream(hand->core, &hand->upstream_epoch, &hand->upstream_pos);
+    if (paper_files_torn(hand->files))
+        log_line(LOG_ERROR, "paper-torn",
+                 "file=paper.log what=\"half a line cannot be cut off: no order is answered until it can\"");
     ledger_beat(s->ledger, !s->blocked, service_now(s, now).market_ns, hand->upstream_epoch,
                 hand->upstream_pos, now);
 }

@@ -12,13 +12,15 @@ static const char LOG[] = "paper.log", CHECKPOINT[] = "paper.checkpoint", NEXT[]
 
 struct paper_files {
     int log;
+    off_t
+        whole; /* the log's length in whole lines, while what is behind them could not be cut off; else -1 */
 };
 
 struct paper_files *paper_files_new(void)
 {
     struct paper_files *self = calloc(1, sizeof *self);
     if (self)
-        self->log = -1;
+        self->log = -1, self->whole = -1;
     return self;
 }
 
@@ -34,19 +36,40 @@ void paper_files_close(struct paper_files **self)
 
 /* ---- writing --------------------------------------------------------------------------------------------- */
 
+/* Nothing is written behind half a line: no start could read the log any more. */
+static bool cut_off(struct paper_files *self)
+{
+    if (self->whole >= 0 && ftruncate(self->log, self->whole) == 0)
+        self->whole = -1;
+    return self->whole < 0;
+}
+
 static int write_lines(void *ctx, const char *line, size_t len)
 {
     struct paper_files *self = ctx;
-    off_t whole = lseek(self->log, 0, SEEK_END);
+    if (!cut_off(self))
+        return E_IO;
+    const off_t whole = lseek(self->log, 0, SEEK_END);
+    if (whole < 0)
+        return E_IO;
     if (write(self->log, line, len) == (ssize_t)len)
         return OK;
-    return ftruncate(self->log, whole) == 0 ? E_IO : E_CORRUPT; /* half a line is worse than none */
+    self->whole = whole;
+    (void)cut_off(self);
+    return E_IO;
+}
+
+bool paper_files_torn(const struct paper_files *self)
+{
+    return self->whole >= 0;
 }
 
 /* The log is on disk as far as the checkpoint says it is, before it says so. */
 static int write_checkpoint(void *ctx, const char *text, size_t len)
 {
     struct paper_files *self = ctx;
+    if (!cut_off(self))
+        return E_IO;
     int fd = open(NEXT, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return E_IO;

@@ -14,6 +14,10 @@ void paper_files_close(struct paper_files **self);
 /* The log of paper_new. */
 struct paper_log paper_files_log(struct paper_files *self);
 
+/* A write ended within a line, and what there is of it cannot be cut off. Until it can, which each write tries first,
+ * nothing is written, and so nothing answered. */
+bool paper_files_torn(const struct paper_files *self);
+
 /* Reads back into a new paper venue what the files hold, cuts off a last line that was never answered, and opens the
  * log to go on. Where the checkpoint is not there, is not whole or goes beyond the log the whole log is read. E_IO,
  * E_SYNTAX (a line of either cannot be read), with words. */
