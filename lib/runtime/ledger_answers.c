@@ -15,6 +15,13 @@ static struct waiting *place_for(struct answers *a, const void *identity, size_t
     return room;
 }
 
+/* An owner's epoch goes up by one a start. A report from far above is no journal that was lost; to begin above it could
+ * use up all the epochs there are. */
+static bool believable(const struct replay *ask, const struct ledger_figures *f)
+{
+    return ask->epoch < f->epoch || ask->epoch - f->epoch <= ANSWERS_EPOCHS_AHEAD;
+}
+
 /* No reader can hold what was never said: the journal is not the one that it followed. What is said from here on in
  * this epoch it may take for what it has. */
 static bool knows_more(const struct replay *ask, const struct ledger_figures *f)
@@ -22,8 +29,8 @@ static bool knows_more(const struct replay *ask, const struct ledger_figures *f)
     return ask->epoch > f->epoch || (ask->epoch == f->epoch && ask->next_pos > f->head_pos + 1);
 }
 
-bool answers_ask(struct answers *a, const void *identity, size_t identity_len, const struct replay *ask,
-                 const struct ledger_figures *f)
+enum answers_heard answers_ask(struct answers *a, const void *identity, size_t identity_len,
+                               const struct replay *ask, const struct ledger_figures *f)
 {
     struct waiting *w =
         identity_len > 0 && identity_len <= ANSWERS_IDENTITY ? place_for(a, identity, identity_len) : NULL;
@@ -36,12 +43,12 @@ bool answers_ask(struct answers *a, const void *identity, size_t identity_len, c
         w->sent = 0;
         w->stuck_mono_ns = w->again_mono_ns = 0;
     }
-    /* No epoch is above the last one: who reports that is not to be believed. */
-    if (ask->snapshot || ask->epoch >= UINT64_MAX - 1 || ask->epoch <= a->reported_epoch ||
-        !knows_more(ask, f))
-        return false;
+    if (ask->snapshot || ask->epoch <= a->reported_epoch || !knows_more(ask, f))
+        return ANSWERS_NO_NEWS;
+    if (!believable(ask, f))
+        return ANSWERS_UNBELIEVABLE;
     a->reported_epoch = ask->epoch;
-    return true;
+    return ANSWERS_READER_AHEAD;
 }
 
 /* What a reader stored of an earlier life counts as far as that life can be ours: to our base. Where that life ended

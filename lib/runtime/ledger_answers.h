@@ -28,6 +28,9 @@ enum {
 #define ANSWERS_AGAIN_NS NS_PER_MS
 #define ANSWERS_STUCK_NS NS_PER_SEC
 
+/* Epochs that a reader may be ahead of the owner and be believed. */
+#define ANSWERS_EPOCHS_AHEAD (UINT64_C(1) << 32)
+
 /* The ledger as it stands. */
 struct ledger_figures {
     uint64_t epoch, base_pos; /* of this life */
@@ -56,9 +59,15 @@ struct answers {
     uint64_t recorder_pos; /* stored by the recorder, of our history */
 };
 
-/* A reader's request. True: it is the first to show that a reader holds more than was ever said here. */
-bool answers_ask(struct answers *a, const void *identity, size_t identity_len, const struct replay *ask,
-                 const struct ledger_figures *f);
+enum answers_heard {
+    ANSWERS_NO_NEWS,
+    ANSWERS_READER_AHEAD, /* the first to show that a reader holds more than was ever said here */
+    ANSWERS_UNBELIEVABLE  /* it says that of an epoch no owner can have come to: it is answered, and not believed */
+};
+
+/* A reader's request. */
+enum answers_heard answers_ask(struct answers *a, const void *identity, size_t identity_len,
+                               const struct replay *ask, const struct ledger_figures *f);
 
 /* What a reader says it has for good. */
 void answers_stored(struct answers *a, const struct stored *stored, const struct ledger_figures *f);

@@ -158,11 +158,16 @@ static void take_replay(struct ledger *self, const void *identity, size_t identi
                         const struct replay *ask)
 {
     const struct ledger_figures f = figures(self);
-    if (answers_ask(&self->answers, identity, identity_len, ask, &f))
-        log_line(LOG_ERROR, "reader-ahead",
-                 "ledger=%s epoch=%" PRIu64 " head=%" PRIu64 " reader_epoch=%" PRIu64 " reader_next=%" PRIu64
-                 " what=\"this journal ends before what a reader holds: it was lost, cut or replaced\"",
-                 self->name, f.epoch, f.head_pos, ask->epoch, ask->next_pos);
+    const enum answers_heard heard = answers_ask(&self->answers, identity, identity_len, ask, &f);
+    if (heard == ANSWERS_NO_NEWS)
+        return;
+    log_line(LOG_ERROR, heard == ANSWERS_READER_AHEAD ? "reader-ahead" : "reader-unbelievable",
+             "ledger=%s epoch=%" PRIu64 " head=%" PRIu64 " reader_epoch=%" PRIu64 " reader_next=%" PRIu64
+             " what=\"%s\"",
+             self->name, f.epoch, f.head_pos, ask->epoch, ask->next_pos,
+             heard == ANSWERS_READER_AHEAD
+                 ? "this journal ends before what a reader holds: it was lost, cut or replaced"
+                 : "a reader holds an epoch that this ledger cannot have had: nothing is made of it");
 }
 
 int ledger_serve(void *ledger, struct now now, int bound)

@@ -29,10 +29,15 @@ static bool sent(uint32_t n)
     return ended;
 }
 
-static bool ask(const char *who, uint64_t epoch, uint64_t next, uint32_t credit)
+static enum answers_heard heard(const char *who, uint64_t epoch, uint64_t next, uint32_t credit)
 {
     const struct replay r = {.epoch = epoch, .next_pos = next, .credit = credit};
     return answers_ask(&a, who, strlen(who), &r, &f);
+}
+
+static bool ask(const char *who, uint64_t epoch, uint64_t next, uint32_t credit)
+{
+    return heard(who, epoch, next, credit) == ANSWERS_READER_AHEAD;
 }
 
 /* Whose turn it is, in which from and n are as expected, and all of it is sent. True: that was the end. */
@@ -234,6 +239,17 @@ START_TEST(who_knows_of_more_than_was_said_makes_a_new_epoch_due_above_every_one
 }
 END_TEST
 
+START_TEST(an_epoch_that_no_owner_can_have_come_to_is_not_believed_but_answered)
+{
+    ck_assert_int_eq(heard("a", 3 + ANSWERS_EPOCHS_AHEAD + 1, 100, 10), ANSWERS_UNBELIEVABLE);
+    ck_assert_int_eq(heard("b", UINT64_MAX - 2, 5, 10), ANSWERS_UNBELIEVABLE);
+    ck_assert_uint_eq(answers_epoch_due(&a, &f), 0);
+    ck_assert(expect_turn('a', 100, 10));
+    ck_assert_int_eq(heard("b", 3 + ANSWERS_EPOCHS_AHEAD, 5, 10), ANSWERS_READER_AHEAD);
+    ck_assert_uint_eq(answers_epoch_due(&a, &f), 4 + ANSWERS_EPOCHS_AHEAD);
+}
+END_TEST
+
 static void store(const char *who, uint64_t epoch, uint64_t pos)
 {
     struct stored s = {.epoch = epoch, .pos = pos};
@@ -281,6 +297,7 @@ int main(void)
     tcase_add_test(all, an_answer_of_which_nothing_goes_through_for_long_is_given_up);
     tcase_add_test(all, a_snapshot_is_one_turn_and_one_that_is_given_up_has_no_end);
     tcase_add_test(all, who_knows_of_more_than_was_said_makes_a_new_epoch_due_above_every_one_heard_of);
+    tcase_add_test(all, an_epoch_that_no_owner_can_have_come_to_is_not_believed_but_answered);
     tcase_add_test(all, what_is_stored_counts_up_to_what_was_said_and_of_older_lives_up_to_the_base);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
