@@ -349,6 +349,14 @@ void feed_on_time(struct feed *self, struct now now, struct outbox *out)
     }
 }
 
+int64_t feed_wait_ns(const struct feed *self, struct now now)
+{
+    int64_t wait_ns = self->beat_mono_ns + BEAT_NS - now.mono_ns;
+    if (self->n_wanted > 0 && wait_ns > RESEND_NS / 2)
+        wait_ns = RESEND_NS / 2;
+    return wait_ns > 0 ? wait_ns : 0;
+}
+
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now)
 {
     for (uint32_t i = 0; i < table_count(self->names); i++)

@@ -50,6 +50,9 @@ bool feed_publish(struct feed *self, struct now now, struct outbox *out);
 /* Beats every 250 ms of local time; quiet topics again once after 250 ms, then every 5 s; silent books STALE. */
 void feed_on_time(struct feed *self, struct now now, struct outbox *out);
 
+/* Local time until feed_on_time has something to do, however quiet the market is. */
+int64_t feed_wait_ns(const struct feed *self, struct now now);
+
 /* Someone subscribed to a prefix: every topic's last message under it goes out again, each at most once per
  * 100 ms; bounded per call, the rest follows by feed_publish. */
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now);

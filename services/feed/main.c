@@ -28,6 +28,7 @@ static void on_time(struct service *s, struct now now)
     if (!p->behind)
         publish_touched(p, now);
     captures_write(p->captures);
+    loop_wake_in(s->loop, feed_wait_ns(p->core, now));
 }
 
 /* ---- others ------------------------------------------------------------------------------------------- */

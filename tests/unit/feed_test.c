@@ -136,6 +136,28 @@ START_TEST(a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq)
 }
 END_TEST
 
+START_TEST(however_quiet_the_market_is_the_feed_is_woken_for_its_next_beat)
+{
+    struct message m;
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    pass(250 * NS_PER_MS);
+    ck_assert_uint_eq(published(MSG_BEAT, NULL), 1);
+    now.mono_ns += 10 * NS_PER_MS;
+    ck_assert_int_eq(feed_wait_ns(feed, now), 240 * NS_PER_MS);
+    now.mono_ns += 240 * NS_PER_MS;
+    ck_assert_int_eq(feed_wait_ns(feed, now), 0);
+    feed_on_time(feed, now, &out);
+    ck_assert_uint_eq(published(MSG_BEAT, &m), 1);
+    ck_assert(m.beat.alive);
+    feed_on_subscription(feed, "book.", 5, now);
+    quote("1", "2.5");
+    published(MSG_BOOK, NULL);
+    feed_on_subscription(feed, "book.", 5, now); /* answered when it may be */
+    ck_assert_int_le(feed_wait_ns(feed, now), 100 * NS_PER_MS);
+}
+END_TEST
+
 START_TEST(a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood)
 {
     quote("1", "2");
@@ -328,6 +350,7 @@ int main(void)
     tcase_add_test(promises, many_changes_of_a_drain_are_one_message_with_the_newest_state);
     tcase_add_test(promises, the_configured_fee_replaces_the_instruments);
     tcase_add_test(promises, steps_that_nobody_has_told_are_those_of_the_text);
+    tcase_add_test(promises, however_quiet_the_market_is_the_feed_is_woken_for_its_next_beat);
     tcase_add_test(promises, a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq);
     tcase_add_test(promises, a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood);
     tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
