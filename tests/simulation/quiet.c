@@ -278,7 +278,8 @@ static const struct message *last_of_basket(uint64_t epoch, uint64_t pos)
     const struct ledger_watch *l = &ledgers[STREAM_EXEC];
     for (uint64_t i = l->n; i > 0; i--) {
         const struct message *m = l->records[i - 1].message;
-        if (m->env.type == MSG_BASKET && m->basket.risk_epoch == epoch && m->basket.risk_pos == pos)
+        if (l->records[i - 1].type == MSG_BASKET && m->basket.risk_epoch == epoch &&
+            m->basket.risk_pos == pos)
             return m;
     }
     return NULL;
@@ -288,14 +289,14 @@ static const struct message *last_of_basket(uint64_t epoch, uint64_t pos)
 static bool baskets_are_over(char words[256])
 {
     const struct ledger_watch *l = &ledgers[STREAM_EXEC];
-    struct table *seen = table_new(TRADES_MAX, 48);
+    struct table *seen = table_new((uint32_t)l->n, 48);
     bool over = true;
     for (uint64_t i = l->n; i > 0 && over; i--) {
         const struct message *m = l->records[i - 1].message;
         char key[48] = "";
-        if (m->env.type == MSG_ORDER)
+        if (l->records[i - 1].type == MSG_ORDER)
             (void)snprintf(key, sizeof key, "%s", m->order.client_id);
-        else if (m->env.type == MSG_BASKET)
+        else if (l->records[i - 1].type == MSG_BASKET)
             (void)snprintf(key, sizeof key, "%" PRIu64 "/%" PRIu64, m->basket.risk_epoch, m->basket.risk_pos);
         if (!*key || table_find(seen, key, strlen(key)) >= 0)
             continue;
@@ -315,7 +316,7 @@ static bool decisions_are_over(char words[256])
     const struct ledger_watch *l = &ledgers[STREAM_RISK];
     for (uint64_t i = l->n; i > 0; i--) {
         const struct message *m = l->records[i - 1].message;
-        if (m->env.type != MSG_DECISION || m->decision.verdict > VERDICT_LESS)
+        if (l->records[i - 1].type != MSG_DECISION || m->decision.verdict > VERDICT_LESS)
             continue;
         const struct message *b = last_of_basket(m->env.epoch, m->env.pos);
         if (!b || !b->basket.terminal) {
@@ -335,9 +336,8 @@ static bool routes_are_idle(char words[256])
     bool idle = true;
     for (uint64_t i = l->n; i > 0 && idle; i--) {
         const struct message *m = l->records[i - 1].message;
-        const char *name = m->env.type == MSG_ROUTE      ? m->route.route
-                           : m->env.type == MSG_DECISION ? m->decision.route
-                                                         : "";
+        const uint32_t type = l->records[i - 1].type;
+        const char *name = type == MSG_ROUTE ? m->route.route : type == MSG_DECISION ? m->decision.route : "";
         if (!*name || (m->env.type == MSG_DECISION && m->decision.verdict > VERDICT_LESS) ||
             table_find(seen, name, strlen(name)) >= 0)
             continue;

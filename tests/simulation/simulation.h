@@ -119,7 +119,6 @@ void task_resume(struct task *t);
 int64_t loop_ready_ns(const struct loop *loop); /* when a socket it waits on has something; INT64_MAX */
 void rhythms_forget(struct process *p);
 
-void network_open(void);
 int64_t socket_ready_ns(void *socket);
 void network_process_died(const struct process *p, bool in_order);
 int64_t network_next_ns(void); /* the next connection that is tried */
