@@ -1,28 +1,16 @@
-/* What must hold after every step, seen from outside: journals as they are written, what is sent, what is submitted. */
+/* What must hold after every step, seen from outside: journals as they are written. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/decimal.h"
 #include "lib/base/table.h"
-#include "services/recorder/store.h"
+#include "tests/simulation/invariants.h"
 #include "tests/simulation/services.h"
-#include "tests/simulation/simulation.h"
-#include "venues/paper/paper.h"
 
-enum { ROUTES_MAX = 64, IDS_MAX = 8192, ATTEMPTS_MOST = 16 };
+enum { ROUTES_MAX = 64, IDS_MAX = 8192 };
 
 #define HEARS_OF_LOSS_NS (1500 * NS_PER_MS)
-
-/* A route as risk's ledger tells it. */
-struct owned {
-    char name[96];
-    char worker[24];
-    uint64_t incarnation, route_epoch;
-    struct place_at last;     /* decision, fill or assignment */
-    struct place_at open;     /* accepted, and no route record has followed */
-    struct place_at accepted; /* the last one */
-};
 
 static struct owned routes[ROUTES_MAX];
 static int n_routes;
@@ -31,34 +19,20 @@ static bool read_again;      /* the record looked at */
 static int64_t exec_lost_ns; /* when exec's ledger last went back; 0 = never */
 static struct limits limits; /* in force; all zero before the first */
 
-/* Accepted decisions that were ever written. */
-static struct accepted {
-    uint64_t epoch, pos;
-    struct decision decision;
-    bool never_sent; /* by risk's word */
-} * accepted;
+static struct accepted *accepted; /* that were ever written */
 static uint32_t n_accepted, accepted_capacity;
 
-/* Intents as they left their workers. */
-static struct intended {
-    uint64_t incarnation, id, state_epoch, state_pos;
-    struct message *message;
-    int64_t mono_ns; /* when it was sent */
-    bool decided;    /* in the present history of risk's ledger */
-} * intended;
-static uint32_t n_intended, intended_capacity;
-
-static struct table *submitted, *traded;
+static struct table *traded;
 
 void invariants_open(void)
 {
-    submitted = table_new(IDS_MAX, 36);
+    venue_open();
     traded = table_new(IDS_MAX, 60);
-    if (!submitted || !traded)
+    if (!traded)
         violated("out of memory");
 }
 
-static void grow(void **items, uint32_t *capacity, uint32_t n, size_t each)
+void grow(void **items, uint32_t *capacity, uint32_t n, size_t each)
 {
     if (n < *capacity)
         return;
@@ -68,7 +42,7 @@ static void grow(void **items, uint32_t *capacity, uint32_t n, size_t each)
         violated("out of memory");
 }
 
-static struct owned *route_of(const char *name)
+struct owned *route_of(const char *name)
 {
     for (int i = 0; i < n_routes; i++)
         if (strcmp(routes[i].name, name) == 0)
@@ -77,100 +51,6 @@ static struct owned *route_of(const char *name)
         violated("more routes than the simulation has room for");
     (void)snprintf(routes[n_routes].name, sizeof routes[n_routes].name, "%s", name);
     return &routes[n_routes++];
-}
-
-/* ---- intents --------------------------------------------------------------------------------------------------- */
-
-static struct intended *intent_of(uint64_t incarnation, uint64_t id)
-{
-    for (uint32_t i = n_intended; i > 0; i--)
-        if (intended[i - 1].incarnation == incarnation && intended[i - 1].id == id)
-            return &intended[i - 1];
-    return NULL;
-}
-
-void invariants_intent(const struct message *m)
-{
-    const struct intent *in = &m->intent;
-    TRACE("intends %s of %s, knowing %" PRIu64 "/%" PRIu64, in->kind == INTENT_ENTER ? "entry" : "exit",
-          in->route, in->state_epoch, in->state_pos);
-    if (intent_of(in->incarnation, in->id))
-        violated("worker %s uses intent id %" PRIu64 " twice", in->worker, in->id);
-    grow((void **)&intended, &intended_capacity, n_intended, sizeof *intended);
-    struct message *copy = malloc(sizeof *copy);
-    if (!copy)
-        violated("out of memory");
-    message_copy(copy, m);
-    intended[n_intended++] = (struct intended){.incarnation = in->incarnation,
-                                               .id = in->id,
-                                               .state_epoch = in->state_epoch,
-                                               .state_pos = in->state_pos,
-                                               .message = copy,
-                                               .mono_ns = world.mono_ns};
-}
-
-/* Told anew as if it were fresh: what it knows, and its times. */
-static void freshen(struct intent *in, int64_t by_ns)
-{
-    const struct record *head = record_at(STREAM_RISK, ledger_head(STREAM_RISK));
-    if (head && chance(600)) { /* else it knows what it knew */
-        in->state_epoch = head->epoch;
-        in->state_pos = head->pos;
-    }
-    in->decided_mono += by_ns;
-    in->decided_time += by_ns;
-    in->deadline += by_ns;
-    for (uint32_t i = 0; i < in->n_legs; i++) {
-        in->legs[i].book_mono += by_ns;
-        in->legs[i].book_time += by_ns;
-    }
-}
-
-static bool is_owner(const struct intent *in)
-{
-    const struct owned *r = route_of(in->route);
-    return r->incarnation == in->incarnation && r->route_epoch == in->route_epoch;
-}
-
-/* It sends nothing more, and may have left anything on its way. */
-static bool is_of_dead_owner(const struct intent *in)
-{
-    const struct process *sender = process_named(in->worker);
-    return is_owner(in) && sender && !sender->up;
-}
-
-void stray_intent(void)
-{
-    unsigned char bytes[MESSAGE_BYTES_MAX];
-    struct message m;
-    const uint32_t recent = n_intended < 30 ? n_intended : 30;
-    if (recent == 0)
-        return;
-    const struct intended *chosen = &intended[n_intended - 1 - draw(recent)];
-    for (uint32_t i = 1; i <= recent && chance(900); i++)
-        if (is_of_dead_owner(&intended[n_intended - i].message->intent))
-            chosen = &intended[n_intended - i];
-    message_copy(&m, chosen->message);
-    const struct owned *r = route_of(m.intent.route);
-    const bool owner = is_owner(&m.intent);
-    struct process *sender = process_named(m.intent.worker);
-    if (owner && sender && sender->up && chance(250))
-        process_kill(sender);
-    const bool dead = is_of_dead_owner(&m.intent);
-    /* An owner's intent that is not decided yet may still be taken: it only comes twice. */
-    if (dead || ((!owner || chosen->decided) && chance(700)))
-        freshen(&m.intent, world.mono_ns - chosen->mono_ns);
-    if (dead || (!owner && chance(500))) {
-        m.intent.id += 1000 + draw(1000);
-        if (!owner)
-            m.intent.route_epoch = chance(500) ? r->route_epoch : m.intent.route_epoch;
-        if (intent_of(m.intent.incarnation, m.intent.id))
-            return;
-        invariants_intent(&m);
-    }
-    TRACE("intent %" PRIu64 " of %s comes once more", m.intent.id, m.intent.worker);
-    const size_t len = codec_encode(&m, bytes, sizeof bytes);
-    network_stray_intent(bytes, len);
 }
 
 /* ---- risk's ledger --------------------------------------------------------------------------------------------- */
@@ -227,7 +107,7 @@ static void check_state(const struct message *m, const struct owned *r)
                  r->last.pos);
 }
 
-static const struct accepted *accepted_at(struct place_at at)
+const struct accepted *accepted_at(struct place_at at)
 {
     for (uint32_t i = n_accepted; i > 0; i--)
         if (accepted[i - 1].epoch == at.epoch && accepted[i - 1].pos == at.pos)
@@ -435,8 +315,7 @@ void invariants_reset(int stream)
         memset(routes, 0, sizeof routes);
         n_routes = 0;
         gate_state = RISK_NORMAL;
-        for (uint32_t i = 0; i < n_intended; i++)
-            intended[i].decided = false;
+        intents_undecided();
         for (uint32_t i = 0; i < n_accepted; i++)
             accepted[i].never_sent = false;
     } else {
@@ -446,94 +325,4 @@ void invariants_reset(int stream)
         if (!traded)
             violated("out of memory");
     }
-}
-
-/* ---- the venue ------------------------------------------------------------------------------------------------- */
-
-/* exec must have written that it sends the order before it does. */
-static void check_written(const struct order *order)
-{
-    const struct ledger_watch *l = &ledgers[STREAM_EXEC];
-    for (uint64_t i = l->n; i > 0; i--) {
-        const struct message *m = l->records[i - 1].message;
-        if (m->env.type != MSG_ORDER || strcmp(m->order.client_id, order->client_id) != 0)
-            continue;
-        if (m->env.pos > l->synced_pos)
-            violated("order %s reaches the venue; exec's word of it, %" PRIu64 "/%" PRIu64 ", is not synced",
-                     order->client_id, m->env.epoch, m->env.pos);
-        return;
-    }
-    violated("order %s reaches the venue, and exec's journal has no word of it", order->client_id);
-}
-
-void invariants_submitted(const struct order *order)
-{
-    TRACE("submits %s: %s %s", order->client_id, side_text(order->side), order->symbol);
-    const size_t len = strlen(order->client_id);
-    if (table_find(submitted, order->client_id, len) >= 0)
-        violated("order %s reaches the venue a second time", order->client_id);
-    if (table_intern(submitted, order->client_id, len) < 0)
-        violated("more orders than the simulation has room for");
-    const struct accepted *a = accepted_at((struct place_at){order->risk_epoch, order->risk_pos});
-    if (!a)
-        violated("order %s reaches the venue; risk has accepted nothing at %" PRIu64 "/%" PRIu64,
-                 order->client_id, order->risk_epoch, order->risk_pos);
-    if (a->never_sent)
-        violated("order %s reaches the venue; risk has written that its decision was never sent",
-                 order->client_id);
-    const struct decision *d = &a->decision;
-    if (order->leg >= d->n_legs || order->attempt > ATTEMPTS_MOST)
-        violated("order %s is for leg %u, attempt %u; the decision has %u legs", order->client_id, order->leg,
-                 order->attempt, d->n_legs);
-    const struct intent_leg *leg = &d->legs[order->leg];
-    const struct dec qty = {order->qty, order->qty_exp}, most = {leg->qty, leg->qty_exp};
-    if (strcmp(leg->symbol, order->symbol) != 0 || strcmp(leg->venue, order->venue) != 0 ||
-        dec_cmp(qty, most) > 0)
-        violated("order %s is not what decision %" PRIu64 "/%" PRIu64 " allows", order->client_id, a->epoch,
-                 a->pos);
-    if (order->attempt == 0 && (order->side != leg->side || order->price != leg->price))
-        violated("order %s is not of the side and price that were decided", order->client_id);
-    check_written(order);
-}
-
-void __real_paper_submit(struct paper *self, const struct order *order, struct now now);
-void __wrap_paper_submit(struct paper *self, const struct order *order, struct now now);
-void __wrap_paper_submit(struct paper *self, const struct order *order, struct now now)
-{
-    invariants_submitted(order);
-    __real_paper_submit(self, order, now);
-}
-
-/* ---- the database ---------------------------------------------------------------------------------------------- */
-
-static uint64_t committed[STREAMS];
-
-uint64_t invariants_committed(int stream)
-{
-    return committed[stream];
-}
-
-void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos)
-{
-    const int s = stream_of(stream);
-    if (pos > committed[s])
-        committed[s] = pos;
-    const struct record *r = record_at(s, pos);
-    if (pos > ledgers[s].synced_pos)
-        violated("position %" PRIu64 "/%" PRIu64 " of %s is in the database; %" PRIu64 " is synced", epoch,
-                 pos, stream, ledgers[s].synced_pos);
-    if (r && r->epoch != epoch)
-        violated("position %" PRIu64 " of %s is in the database with epoch %" PRIu64
-                 "; the journal has %" PRIu64,
-                 pos, stream, epoch, r->epoch);
-}
-
-struct paper *__real_paper_new(const struct config *config, const struct view *view, uint32_t orders,
-                               struct paper_log log);
-struct paper *__wrap_paper_new(const struct config *config, const struct view *view, uint32_t orders,
-                               struct paper_log log);
-struct paper *__wrap_paper_new(const struct config *config, const struct view *view, uint32_t orders,
-                               struct paper_log log)
-{
-    return __real_paper_new(config, view, orders / 32, log);
 }
