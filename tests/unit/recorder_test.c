@@ -330,7 +330,7 @@ START_TEST(a_hole_by_retention_is_stored_and_passed)
 }
 END_TEST
 
-START_TEST(a_gap_waits_for_the_record_behind_it_whatever_the_batch)
+START_TEST(a_gap_is_stored_with_the_record_behind_it_whatever_the_batch)
 {
     config.recorder.batch_rows = 4;
     recorder_destroy(&recorder);
@@ -340,11 +340,34 @@ START_TEST(a_gap_waits_for_the_record_behind_it_whatever_the_batch)
     records("exec", 1, 3);
     gap("exec", "retention", 4, 10);
     settle(true);
-    ck_assert_uint_eq(db.commits, 0);
+    ck_assert_uint_eq(db.to_pos[1], 3);
+    ck_assert_uint_eq(db.gaps, 0);
     record("exec", 1, 11);
     settle(true);
     ck_assert_uint_eq(db.to_pos[1], 11);
+    ck_assert_uint_eq(db.gaps, 1);
     ck_assert_uint_eq(db.committed[1], 5);
+}
+END_TEST
+
+START_TEST(an_owner_of_whom_only_a_gap_is_known_holds_up_no_other)
+{
+    recorder_on_synced(recorder, "risk", 100);
+    recorder_on_synced(recorder, "exec", 100);
+    gap("exec", "retention", 1, 5);
+    gap("exec", "retention", 6, 10);
+    records("risk", 1, 3);
+    settle(true);
+    ck_assert_uint_eq(db.to_pos[0], 3);
+    ck_assert_uint_eq(db.told[0], 3);
+    ck_assert_uint_eq(db.gaps, 0);
+    records("risk", 4, 5);
+    settle(true);
+    ck_assert_uint_eq(db.told[0], 5);
+    record("exec", 1, 11);
+    settle(true);
+    ck_assert_uint_eq(db.gaps, 2);
+    ck_assert_uint_eq(db.told[1], 11);
 }
 END_TEST
 
@@ -398,7 +421,8 @@ int main(void)
     tcase_add_test(c, more_than_there_is_room_for_is_read_again);
     tcase_add_test(c, a_rollback_drops_what_was_past_the_base_and_is_stored_with_the_record_behind_it);
     tcase_add_test(c, a_hole_by_retention_is_stored_and_passed);
-    tcase_add_test(c, a_gap_waits_for_the_record_behind_it_whatever_the_batch);
+    tcase_add_test(c, a_gap_is_stored_with_the_record_behind_it_whatever_the_batch);
+    tcase_add_test(c, an_owner_of_whom_only_a_gap_is_known_holds_up_no_other);
     tcase_add_test(c, beats_and_foreign_streams_are_no_rows);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
