@@ -145,7 +145,7 @@ int disk_open(int dir, const char *name, int flags)
     if (!file)
         return -1;
     if (n && (flags & O_TRUNC))
-        file->size = file->dirty_from = 0;
+        file_set_size(file, 0);
     return descriptor(d, file);
 }
 
@@ -255,7 +255,26 @@ void file_set_size(struct disk_file *file, int64_t size)
         memset(file->bytes + file->size, 0, (size_t)(size - file->size));
     if (size < file->dirty_from)
         file->dirty_from = size;
+    if (size < file->lost_end)
+        file->lost_end = size;
+    if (file->lost_from >= file->lost_end)
+        file->lost_from = file->lost_end = 0;
     file->size = size;
+}
+
+static void lose_under_sync(struct disk_file *file)
+{
+    file->lost_from = file->dirty_from;
+    file->lost_end = file->size;
+}
+
+static void note_written(struct disk_file *file, int64_t at, int64_t end)
+{
+    file->dirty_from = at < file->dirty_from ? at : file->dirty_from;
+    if (at <= file->lost_from && end > file->lost_from)
+        file->lost_from = end;
+    if (file->lost_from >= file->lost_end)
+        file->lost_from = file->lost_end = 0;
 }
 
 static const char *name_of(const struct dir *d, const struct disk_file *file)
@@ -315,7 +334,7 @@ ssize_t disk_write(int fd, const void *bytes, size_t len, off_t at)
     if (at + (int64_t)put > file->size)
         file_set_size(file, at + (int64_t)put);
     memcpy(file->bytes + at, bytes, put);
-    file->dirty_from = at < file->dirty_from ? at : file->dirty_from;
+    note_written(file, at, at + (int64_t)put);
     file->time_ns = clock_utc_ns();
     if (d->stream >= 0 && segment && put == len)
         watch_written(d->stream, file, file->bytes, file->size);
@@ -336,11 +355,13 @@ int disk_sync(int fd)
         d->break_sync = false;
         d->sync_broke = true;
         TRACE("%s: a sync fails", d->path);
+        lose_under_sync(file);
         return fail(EIO);
     }
     /* What is written while it goes on is not safe after it; of what is cut off and written anew meanwhile, only what
      * became the same again. Who dies while it goes on has synced nothing. */
-    const int64_t size = file->size, from = file->dirty_from;
+    const int64_t from = file->dirty_from,
+                  size = file->lost_end > file->lost_from ? file->lost_from : file->size;
     int64_t same = from;
     unsigned char *copy = malloc((size_t)(size - from) + 1);
     if (!copy)

@@ -12,6 +12,9 @@ struct disk_file {
     unsigned char *safe; /* as it is on the device */
     int64_t safe_size, safe_capacity;
     int64_t dirty_from; /* bytes before are the same in both */
+    /* Under a sync that failed: the kernel takes these for written, and no later sync puts them on the device until they
+     * are written once more. At or behind dirty_from; equal: none. */
+    int64_t lost_from, lost_end;
     int64_t time_ns;
     const struct process *locked_by;
 };

@@ -30,6 +30,7 @@ static void lose_unsynced_bytes(struct disk_file *file)
     if (kept > 0)
         memcpy(file->safe, file->bytes, (size_t)kept);
     file->safe_size = file->dirty_from = kept;
+    file->lost_from = file->lost_end = 0;
 }
 
 /* Each change of a name since the last sync is there, or it is not. */
