@@ -144,7 +144,8 @@ void service_stop_when_stored(struct service *s);
 uint64_t build_id(void);
 
 /* An epoch for a publisher without a journal: one more than the one stored in the file of the working directory,
- * synced before return. 0: the file cannot be read or written. */
-uint64_t epoch_next(const char *path);
+ * synced before return. While the disk is full it waits for room, says so in the log, and ends the process in order
+ * when that is told to. 0: the file cannot be read or written. */
+uint64_t service_epoch(const struct service *s, const char *path);
 
 #endif

@@ -119,11 +119,11 @@ int main(int argc, char **argv)
     struct publisher *p = service_state(sizeof *p);
     struct service *s = &p->s;
     service_open(s, "feed", argc, argv);
-    uint64_t epoch = epoch_next("feed.epoch");
+    uint64_t epoch = service_epoch(s, "feed.epoch");
     p->core = feed_new(&(struct feed_options){
         .config = &s->config, .epoch = epoch, .boot_id = s->boot_id, .instruments = INSTRUMENTS_MAX});
     if (!p->core || epoch == 0 || inbox_open(&p->inbox) != OK)
-        service_fail(s, "no memory, or feed.epoch cannot be written");
+        service_fail(s, "no memory, or feed.epoch cannot be read or written");
     market_open(p, epoch);
     s->devices = (struct devices){.ctx = p, .publish = publisher_publish};
     s->on_time = on_time;

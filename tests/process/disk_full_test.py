@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""A real service whose journal cannot grow: it says so, takes nothing on, and goes on where it was when there is room."""
+"""A real service on a disk without room: it says so, takes nothing on, and goes on where it was when there is room."""
 import resource
+import signal
 import time
 
 from harness import ENUMS, Run, check_equal, main, program, wait_until
@@ -50,5 +51,26 @@ def a_hand_without_room_for_its_journal_sends_nothing_and_goes_on_later():
     fill_and_free("exec")
 
 
+def a_feed_that_starts_on_a_full_disk_waits_for_room():
+    with Run("--set", "sim.dislocations_per_min=600") as run:
+        run.wait_for_rows("SELECT COUNT(*) FROM fills", seconds=30)
+        full = run.dir / "feed.epoch.next"
+        full.symlink_to("/dev/full")
+        first = run.kill("feed")
+        waiting = run.wait_for_pid("feed", other_than=first)
+        run.wait_for_log("feed", "the disk is full: waits for room", seconds=15)
+        run.kill("feed", signal.SIGTERM)
+        waiting = run.wait_for_pid("feed", other_than=waiting)
+        time.sleep(4)
+        check_equal(run.pid("feed"), waiting, "it waits and does not end")
+        full.unlink()
+        wait_until(lambda: run.ask("feed", "status")["metrics"]["published"] > 0, 15, "the feed to go on")
+        check_equal(run.pid("feed"), waiting, "it is the same process")
+        check_equal((run.dir / "feed.epoch").read_text(), "2\n", "epochs that were begun")
+        run.stop()
+        check_equal(run.report()["reconciled"], True, "reconciled")
+
+
 main(a_gate_without_room_for_its_journal_takes_nothing_on_and_goes_on_later,
-     a_hand_without_room_for_its_journal_sends_nothing_and_goes_on_later)
+     a_hand_without_room_for_its_journal_sends_nothing_and_goes_on_later,
+     a_feed_that_starts_on_a_full_disk_waits_for_room)
