@@ -225,6 +225,42 @@ static int cat_snapshot(const char *name, const char *dir, const struct options 
 
 /* ---- check --------------------------------------------------------------------------------------------- */
 
+/* Says how the segments behind the damaged one are, each by itself, and what they reach to. */
+static uint64_t check_behind(const char *name, const char *dir, uint64_t last)
+{
+    const int n = segments_list(dir, room.segments, SEGMENTS_MAX);
+    uint64_t head = last;
+    bool behind = false;
+    for (int i = 1; i < n; i++) {
+        struct cursor c;
+        struct segment_sum sum;
+        char file[SEGMENT_NAME];
+        behind = behind || room.segments[i] > last + 1;
+        if (!behind)
+            continue;
+        const int got = sum_segment(dir, room.segments[i], &c, &sum);
+        segment_name(room.segments[i], file);
+        printf("%s%s: %" PRIu64 " records whole from position %" PRIu64 " on", journal_label(name), file,
+               sum.records, room.segments[i]);
+        if (got == CURSOR_TORN && i + 1 == n)
+            printf("; behind them %lld bytes of an unfinished one", (long long)sum.torn);
+        else if (got != CURSOR_END)
+            printf("; damaged at offset %lld: %s", (long long)c.offset, got < 0 ? strerror(errno) : c.why);
+        printf("\n");
+        head = sum.records > 0 ? c.pos : head;
+    }
+    return head;
+}
+
+static void print_whole(const char *name, uint64_t n, const struct journal_record *first,
+                        const struct journal_record *last)
+{
+    printf("%s%" PRIu64 " records whole", journal_label(name), n);
+    if (n > 0)
+        printf(", positions %" PRIu64 " to %" PRIu64 ", epochs %" PRIu64 " to %" PRIu64, first->pos,
+               last->pos, first->epoch, last->epoch);
+}
+
 static int check_one(const char *name, const char *dir, const struct options *options)
 {
     (void)options;
@@ -243,13 +279,13 @@ static int check_one(const char *name, const char *dir, const struct options *op
     if (got < 0) {
         const int result = journal_failed(name, got, journal_reader_error(reader));
         journal_reader_close(&reader);
+        print_whole(name, n, &first, &last);
+        printf(" before what is damaged\n");
+        (void)snapshots_check(journal_label(name), dir, first.pos, check_behind(name, dir, last.pos));
         return result;
     }
     journal_reader_close(&reader);
-    printf("%s%" PRIu64 " records whole", journal_label(name), n);
-    if (n > 0)
-        printf(", positions %" PRIu64 " to %" PRIu64 ", epochs %" PRIu64 " to %" PRIu64, first.pos, last.pos,
-               first.epoch, last.epoch);
+    print_whole(name, n, &first, &last);
     const int segments = segments_list(dir, room.segments, SEGMENTS_MAX);
     struct cursor c;
     struct segment_sum sum;

@@ -106,7 +106,14 @@ def a_flipped_bit_is_named_by_file_offset_and_position():
         code, out, err = journal("check", d)
         check_equal(code, 6, "exit code")
         check_equal(err, f"sluice journal: risk: {file}: offset {at}, position 6: the record's checksum does not hold\n", "words")
-        check_equal(out, "exec: 2 records whole, positions 1 to 2, epochs 1 to 1\n", "the other ledger")
+        check_equal(out.splitlines(), ["risk: 5 records whole, positions 1 to 5, epochs 1 to 1 before what is damaged",
+                                       f"risk: {9:020}.log: 2 records whole from position 9 on",
+                                       "exec: 2 records whole, positions 1 to 2, epochs 1 to 1"], "what is whole")
+        write_snapshot(j, 4)
+        write_snapshot(j, 10)
+        out = journal("check", d)[1]
+        for pos in (4, 10):
+            check(f"risk: snapshot at position {pos} whole, 5 messages\n" in out, f"the snapshot at {pos} in: {out}")
         check_equal(journal("ls", d)[0], 6, "exit code of ls")
         file.unlink()
         code, _, err = journal("check", d)
