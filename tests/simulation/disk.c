@@ -360,8 +360,8 @@ int disk_sync(int fd)
     }
     /* What is written while it goes on is not safe after it; of what is cut off and written anew meanwhile, only what
      * became the same again. Who dies while it goes on has synced nothing. */
-    const int64_t from = file->dirty_from,
-                  size = file->lost_end > file->lost_from ? file->lost_from : file->size;
+    const bool lost = file->lost_end > file->lost_from;
+    const int64_t from = file->dirty_from, size = lost ? file->lost_from : file->size;
     int64_t same = from;
     unsigned char *copy = malloc((size_t)(size - from) + 1);
     if (!copy)
@@ -373,7 +373,8 @@ int disk_sync(int fd)
     if (is_power()) {
         file_reserve(&file->safe, &file->safe_capacity, size);
         memcpy(file->safe + from, copy, (size_t)(size - from));
-        file->safe_size = size;
+        if (!lost || size > file->safe_size)
+            file->safe_size = size;
     }
     free(copy);
     file->dirty_from = same;
