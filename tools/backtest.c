@@ -45,7 +45,8 @@ static const char usage[] =
     "  --evaluations N     stop after N evaluations\n"
     "  --routes PREFIX[,PREFIX...]   trade only routes whose name begins with one of these\n"
     "\n"
-    "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 6 not reconciled\n";
+    "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 5 the directory is taken, 6 not "
+    "reconciled\n";
 
 enum { OUTBOX_MESSAGES = 4096, PAPER_ORDERS = 65536, BACKTEST_INSTRUMENTS = 2048, SIM_SECONDS_DEFAULT = 60 };
 
@@ -510,9 +511,10 @@ int verb_backtest(int argc, char **argv)
         return EXIT_CONFIG;
     }
     derive_run_id(&b);
-    if (run_dir_open(&b.options, b.run_id, error) != OK) {
+    int opened = run_dir_open(&b.options, b.run_id, error);
+    if (opened != OK) {
         (void)fail(error);
-        return EXIT_CONFIG;
+        return run_dir_taken(opened) ? EXIT_REFUSED : EXIT_CONFIG;
     }
     if (!make_cores(&b, error))
         return fail(error);

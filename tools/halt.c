@@ -121,7 +121,7 @@ static int tell_gate(const struct order_to_gate *o, int argc, char **argv)
                       *reply.text ? reply.text
                       : of_route  ? "nothing is parked on a route of this name, or a basket of it is open"
                                   : o->refused);
-        return EXIT_HALTED;
+        return EXIT_REFUSED;
     }
     if (of_route)
         printf("%s is traded again\n", arg);

@@ -41,7 +41,8 @@ static const char usage[] =
     "  --seconds N         stop after N seconds\n"
     "  --evaluations N     stop after N evaluations\n"
     "\n"
-    "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 6 not reconciled\n";
+    "exit codes: 0 done and reconciled, 1 failed, 2 usage, 3 config, 5 the directory is taken,\n"
+    "            6 not reconciled\n";
 
 enum {
     WATCH_MS = 20,
@@ -426,9 +427,12 @@ static int prepare(struct running *run)
                       run->options.config.recordings[0].path);
         return EXIT_CONFIG;
     }
-    if (run_options_settle(&run->options, error) != OK || run_dir_open(&run->options, run_id, error) != OK) {
+    int status = run_options_settle(&run->options, error);
+    if (status == OK)
+        status = run_dir_open(&run->options, run_id, error);
+    if (status != OK) {
         (void)fprintf(stderr, "sluice: %s\n", error);
-        return EXIT_CONFIG;
+        return run_dir_taken(status) ? EXIT_REFUSED : EXIT_CONFIG;
     }
     if (run_id_read(run_id) != OK) {
         (void)fprintf(stderr,

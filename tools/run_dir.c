@@ -175,6 +175,11 @@ int run_dir_open(struct run_options *options, const char *run_id, char error[RUN
     return status;
 }
 
+bool run_dir_taken(int status)
+{
+    return status == E_EXISTS || status == E_BUSY;
+}
+
 int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX])
 {
     if (chdir(dir) != 0)

@@ -22,6 +22,9 @@ struct run_options {
  * (other settings) with words in error. */
 int run_dir_open(struct run_options *options, const char *run_id, char error[RUN_ERROR_MAX]);
 
+/* What run_dir_open returned says that the directory holds something already, or another process runs it. */
+bool run_dir_taken(int status);
+
 /* Changes into an existing run directory; E_ABSENT with words. */
 int run_dir_enter(const char *dir, char error[RUN_ERROR_MAX]);
 

@@ -353,6 +353,13 @@ int run_options_settle(struct run_options *options, char error[RUN_ERROR_MAX])
                        config->run.mode);
         return E_REFUSED;
     }
+    if (status == OK && strcmp(config->recorder.sink, "postgres") == 0 && !*config->recorder.postgres) {
+        (void)snprintf(
+            error, RUN_ERROR_MAX,
+            "recorder.postgres: \"\"; expected a libpq connection string, such as \"host=localhost "
+            "dbname=sluice\", for recorder.sink is postgres");
+        return E_ABSENT;
+    }
     if (status == OK && *options->dir && *options->dir != '/') {
         char cwd[RUN_PATH_MAX], relative[RUN_PATH_MAX];
         (void)snprintf(relative, sizeof relative, "%s", options->dir);

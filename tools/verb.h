@@ -9,7 +9,7 @@ enum exit_code {
     EXIT_USAGE = 2,       /* wrong flag or argument */
     EXIT_CONFIG = 3,      /* a configuration or instrument file is wrong */
     EXIT_UNREACHABLE = 4, /* a service does not answer */
-    EXIT_HALTED = 5,      /* halted or denied */
+    EXIT_REFUSED = 5,     /* risk refuses it, or the run's directory is taken */
     EXIT_MISMATCH = 6     /* two things that must be equal are not */
 };
 

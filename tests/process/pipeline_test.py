@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """The whole pipeline, as real processes on the simulated market."""
 
+import fcntl
 import shutil
+import subprocess
+import tempfile
 
 from harness import Run, check, check_equal, main, program
 
@@ -62,10 +65,26 @@ def ctrl_c_stops_cleanly_and_the_run_can_be_resumed():
         refused = run.call([program(), "run", "--dir", run.dir, "--resume", "--set", "risk.max_gross=5"])
         check_equal(refused.returncode, 3, "exit status of a resume with other settings")
         check("the run has" in refused.stderr and "given is" in refused.stderr, refused.stderr)
+        used = run.call([program(), "run", "--dir", run.dir, "--seconds", "1"])
+        check_equal(used.returncode, 5, "exit status of a run in a directory that holds one")
+        check("a run is there already" in used.stderr, used.stderr)
+        with open(run.dir / "run.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            running = run.call([program(), "run", "--dir", run.dir, "--resume"])
+        check_equal(running.returncode, 5, "exit status of a resume of a run that another process runs")
+        check("another process runs it" in running.stderr, running.stderr)
         shutil.rmtree(run.dir / "journal/risk")
         done = run.call([program(), "run", "--dir", run.dir, "--resume", "--seconds", "1"])
         check_equal(done.returncode, 3, "exit status of a resume without risk's ledger")
         check("journal/risk" in done.stderr, f"the ledger is named: {done.stderr}")
+
+
+def a_sink_without_its_connection_is_refused_at_the_start():
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run([program(), "run", "--dir", f"{scratch}/run", "--set", "recorder.sink=postgres"],
+                              capture_output=True, text=True, timeout=30)
+        check_equal(done.returncode, 3, "exit status")
+        check("recorder.postgres: \"\"; expected a libpq connection string" in done.stderr, done.stderr)
 
 
 def a_service_that_cannot_come_up_fails_the_run_and_says_why():
@@ -134,6 +153,7 @@ def a_wrong_flag_file_or_setting_names_itself_and_what_was_expected():
 main(a_run_trades_and_ends_with_a_reconciled_report,
      every_service_can_be_killed_while_the_run_goes_on_and_a_tap_sees_it,
      ctrl_c_stops_cleanly_and_the_run_can_be_resumed,
+     a_sink_without_its_connection_is_refused_at_the_start,
      a_service_that_cannot_come_up_fails_the_run_and_says_why,
      workers_share_the_routes,
      evaluations_end_a_run,
