@@ -124,6 +124,9 @@ static int drain_intents(void *ctx, struct now now, int bound)
         taken++;
         if (!read)
             continue;
+        /* What was written before may have taken long: books are as old as they are now, and beats as late. */
+        now.mono_ns = clock_mono_ns();
+        (void)view_watch(s->view, now);
         gate->message.env.trace.hop[HOP_RISK_IN] = now.mono_ns;
         risk_on_command(gate->core, &gate->message, now, &s->outbox);
     }

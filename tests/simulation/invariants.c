@@ -220,6 +220,8 @@ static void on_decision(const struct message *m)
                  m->env.epoch, m->env.pos);
     check_owner(m, r);
     check_state(m, r);
+    if (!read_again)
+        books_accepted(m);
     check_limits(m);
     if (!read_again)
         check_sums(m);

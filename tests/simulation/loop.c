@@ -164,9 +164,11 @@ void loop_run(struct loop *self)
         if (p->signalled)
             self->stopped = self->signalled = true;
         const struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
+        books_wake(now.mono_ns);
         busy = drain_all(self, now);
         fire_due(self, now);
         if (self->tail)
             self->tail(self->tail_ctx, now);
+        books_compare();
     }
 }

@@ -112,15 +112,18 @@ static void write_config(void)
                   "sim:\n  seed: %" PRIu64 "\n  symbols: %d\n  updates_per_s: 30\n  levels: 5\n"
                   "  dislocations_per_min: 6000\n  dislocation_bps: 60\n  dislocation_ms: 100\n",
                   world.seed, world.knobs.symbols);
-    (void)fprintf(f, "feed:\n  depth: 5\n  beat_late_ms: 600\n");
+    (void)fprintf(f, "feed:\n  depth: 5\n  beat_late_ms: %d\n  silence_ms: %d\n",
+                  (int)(BEAT_LATE_NS / NS_PER_MS), (int)(world.knobs.silence_ns / NS_PER_MS));
     (void)fprintf(f, "strategy:\n  workers: %d\n", world.knobs.workers);
     (void)fprintf(
         f, "arb:\n  min_edge_bps: 1\n  latency_allowance_bps: 0\n  max_hold_ms: 200\n  cool_down_ms: 1\n"
            "  deadline_ms: 300\n  max_notional: 500\n");
     (void)fprintf(f,
                   "risk:\n  lease_ms: 400\n  exec_late_ms: 600\n  max_notional: 1000\n  max_position: %d\n"
-                  "  max_daily_loss: 100000\n  max_open_orders: %d\n",
-                  chance(300) ? 600 : 2000, chance(300) ? 4 : 64);
+                  "  max_daily_loss: 100000\n  max_open_orders: %d\n"
+                  "  max_age_ms: %d\n  max_market_age_ms: %d\n",
+                  chance(300) ? 600 : 2000, chance(300) ? 4 : 64, (int)(world.knobs.max_age_ns / NS_PER_MS),
+                  (int)(world.knobs.max_market_age_ns / NS_PER_MS));
     (void)fprintf(f, "paper:\n  latency_us: %d\n", (int)draw(20000));
     (void)fprintf(f, "recorder:\n  batch_rows: %d\n  batch_ms: %d\n", 1 + (int)draw(50), 5 + (int)draw(100));
     (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: 1000\n");

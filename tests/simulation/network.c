@@ -151,7 +151,7 @@ static void publish(struct sock *s, struct packet *p)
         connection_absorb(c);
         if (!connection_passes(c, p))
             continue;
-        if (c->back.n >= role_mark(s->role))
+        if (c->back.n >= role_mark(s->role) || connection_loses(c))
             TRACE("%s loses a message of %s", c->from->owner->name, s->endpoint);
         else
             queue_put(&c->back, p, connection_arrival(c, &c->back));
@@ -199,6 +199,8 @@ static void observe(const struct sock *s, const struct packet *p)
         watch_published(stream_of(s->owner->name), p->bytes[1], p->len[1]);
     else if (s->role == SOCKET_INTENT_PUSH)
         watch_intent(p->bytes[0], p->len[0]);
+    else if (s->role == SOCKET_MARKET_PUB)
+        books_published(p->bytes[1], p->len[1]);
     else if (s->role == SOCKET_REPLAY_ROUTER)
         watch_replayed(stream_of(s->owner->name), p->bytes[0], p->len[0]);
     else if (s->role == SOCKET_REPLAY_DEALER)
@@ -281,6 +283,10 @@ static bool take_packet(struct sock *s)
     s->reading = queue_take(inbound(c, s));
     s->reading_from = c;
     s->next_frame = 0;
+    if (s->role == SOCKET_MARKET_SUB && s->reading->n > 1)
+        books_heard(s->owner, s->reading->bytes[1], s->reading->len[1]);
+    else if (s->role == SOCKET_INTENT_PULL)
+        books_judge(s->owner, s->reading->bytes[0], s->reading->len[0]);
     if (c->role == SOCKET_MARKET_SUB && c->reader == s && c->from != s && c->up)
         connection_filter(c, s->reading->bytes[0], s->reading->len[0]);
     return true;

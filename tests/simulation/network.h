@@ -50,7 +50,7 @@ struct connection {
     enum socket_role role; /* of the connecting socket */
     uint32_t identity;
     bool up;
-    int64_t retry_ns, retry_wait_ns, cut_until_ns, slow_until_ns, slow_by_ns;
+    int64_t retry_ns, retry_wait_ns, cut_until_ns, slow_until_ns, slow_by_ns, lose_until_ns;
     struct queue out, back;      /* to the bound one, and from it */
     char *filters[PREFIXES_MAX]; /* as the publisher knows them */
     uint32_t n_filters;
@@ -83,6 +83,7 @@ void connection_subscribe(struct connection *c, char kind, const char *prefix); 
 void connection_filter(struct connection *c, const unsigned char *frame, size_t len); /* such a frame has come */
 /* A PUB takes subscriptions in without being asked; an XPUB hands them on as well, when it is read. */
 void connection_absorb(struct connection *c);
+bool connection_loses(const struct connection *c); /* what is published now does not come */
 bool connection_passes(const struct connection *c, const struct packet *p);
 
 struct sock *sock_bound_at(const char *endpoint); /* NULL */

@@ -197,8 +197,6 @@ void sock_closed(struct sock *s, bool in_order)
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
 
-/* ---- faults ---------------------------------------------------------------------------------------------------- */
-
 /* Ledgers and intents matter most. */
 static uint64_t weight(const struct connection *c)
 {
@@ -241,6 +239,51 @@ void network_slow(int64_t for_ns, int64_t by_ns)
     c->slow_by_ns = by_ns;
 }
 
+/* The gate's matters most. */
+static struct connection *market_connection(void)
+{
+    struct connection *found = NULL;
+    uint64_t n = 0;
+    const bool gate = chance(500);
+    for (struct connection *c = connections; c; c = c->next)
+        if (c->role == SOCKET_MARKET_SUB && c->up && c->from &&
+            (!gate || strcmp(c->from->owner->name, "risk") == 0) && draw(++n) == 0)
+            found = c;
+    return found;
+}
+
+void market_disturb(int64_t for_ns)
+{
+    struct connection *c = market_connection();
+    if (!c)
+        return;
+    const char *owner = c->from->owner->name;
+    if (chance(300)) {
+        TRACE("%s is cut off from the market", owner);
+        c->cut_until_ns = world.mono_ns + for_ns;
+        connection_break(c);
+    } else if (chance(400)) {
+        TRACE("%s hears the market late", owner);
+        c->slow_until_ns = world.mono_ns + for_ns;
+        c->slow_by_ns = 700 * NS_PER_MS;
+    } else {
+        TRACE("%s loses what is published", owner);
+        c->lose_until_ns = world.mono_ns + for_ns;
+    }
+}
+
+void market_lose(int64_t for_ns)
+{
+    for (struct connection *c = connections; c; c = c->next)
+        if (c->role == SOCKET_MARKET_SUB)
+            c->lose_until_ns = world.mono_ns + for_ns;
+}
+
+bool connection_loses(const struct connection *c)
+{
+    return c->lose_until_ns > world.mono_ns;
+}
+
 void network_stray_intent(const void *bytes, size_t len)
 {
     for (struct connection *c = connections; c; c = c->next) {
@@ -257,5 +300,5 @@ void network_stray_intent(const void *bytes, size_t len)
 void network_heal(void)
 {
     for (struct connection *c = connections; c; c = c->next)
-        c->cut_until_ns = c->slow_until_ns = 0;
+        c->cut_until_ns = c->slow_until_ns = c->lose_until_ns = 0;
 }

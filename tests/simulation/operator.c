@@ -177,6 +177,17 @@ static void stop_all(void)
         stop(process_named(order[i]));
 }
 
+/* All books go STALE for good, and what is said of it is lost at first: all know of it in the end. */
+static void lose_the_market(void)
+{
+    task_sleep(draw_around(100 * NS_PER_MS));
+    TRACE("the market ends");
+    market_end();
+    market_lose(draw_around(200 * NS_PER_MS));
+    task_sleep(200 * NS_PER_MS); /* the next frames tell of it */
+    books_wait(world.mono_ns + 2 * NS_PER_SEC);
+}
+
 int operator_main(int argc, char **argv)
 {
     char endpoint[ENDPOINT_MAX], error[128];
@@ -195,18 +206,22 @@ int operator_main(int argc, char **argv)
         if (halt_wanted)
             halt_and_resume();
     }
+    const int64_t healed_ns = world.mono_ns;
     task_sleep(TRADES_ON_NS / 2);
     if (!resume(5 * NS_PER_SEC))
         violated("risk does not resume");
     if (world.knobs.workers > 1 && chance(150))
         lose_a_worker();
     task_sleep(TRADES_ON_NS / 2);
+    books_wait(healed_ns);
     stop_strategies();
     if (!tell_named("risk", VERB_DRAIN, 5 * NS_PER_SEC))
         violated("risk does not drain");
     wait_until_settled();
     TRACE("all is settled");
     quiet_check();
+    if (chance(400))
+        lose_the_market();
     if (chance(300)) {
         stop_all();
         quiet_check();

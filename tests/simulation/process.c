@@ -220,6 +220,7 @@ void process_start(struct process *p)
     p->life++;
     p->started_ns = world.mono_ns;
     p->signalled = false;
+    books_process_began(p);
     p->paused_until_ns = 0;
     TRACE("%s starts, life %u", p->name, p->life);
     p->task = task_add(p, live, p);

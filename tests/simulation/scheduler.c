@@ -54,6 +54,10 @@ enum fault {
     FAULT_STRAY_INTENT,
     FAULT_DISK_TEAR,
     FAULT_SNAPSHOT,
+    FAULT_BOOKS,
+    FAULT_VENUE,
+    FAULT_FEED,
+    FAULT_MARKET,
     FAULT_POWER,
     FAULT_OWNER_POWER,
     FAULTS
@@ -79,6 +83,10 @@ static const char *const fault_names[FAULTS] = {"kill",
                                                 "stray intent",
                                                 "torn write",
                                                 "snapshot spoiled",
+                                                "books spoiled",
+                                                "venue down",
+                                                "feed",
+                                                "market disturbed",
                                                 "power lost",
                                                 "an owner's power lost"};
 
@@ -93,7 +101,9 @@ void knobs_draw(void)
                                       [FAULT_STORE_AWAY] = 2,   [FAULT_STORE_ANSWER] = 3,
                                       [FAULT_STORE_ROW] = 1,    [FAULT_SECOND_RECORDER] = 1,
                                       [FAULT_HALT] = 4,         [FAULT_STRAY_INTENT] = 8,
-                                      [FAULT_DISK_TEAR] = 2,    [FAULT_SNAPSHOT] = 2};
+                                      [FAULT_DISK_TEAR] = 2,    [FAULT_SNAPSHOT] = 2,
+                                      [FAULT_BOOKS] = 8,        [FAULT_VENUE] = 2,
+                                      [FAULT_FEED] = 2,         [FAULT_MARKET] = 5};
     struct knobs *k = &world.knobs;
     const bool power = world.mode == MODE_POWER;
     k->workers = 1 + (int)draw(WORKERS_MOST);
@@ -109,6 +119,10 @@ void knobs_draw(void)
     k->exec_sync_ns = rhythms[draw(5)];
     k->delay_ns = (10 + (int64_t)draw(200)) * NS_PER_US;
     k->wakeup_ns = (5 + (int64_t)draw(100)) * NS_PER_US;
+    k->max_age_ns = chance(500) ? 3 * NS_PER_SEC : (50 + (int64_t)draw(400)) * NS_PER_MS;
+    k->max_market_age_ns = chance(500) ? 30 * NS_PER_SEC : (50 + (int64_t)draw(400)) * NS_PER_MS;
+    k->silence_ns = chance(400) ? 30 * NS_PER_SEC : (200 + (int64_t)draw(600)) * NS_PER_MS;
+    k->best_permille = chance(600) ? (int)draw(400) : 0;
     /* Each seed leaves some kinds out, so that none hides another. */
     k->reports_fail = chance(300);
     k->snapshot_every = chance(400) ? 10 + (int)draw(50) : 100 + (int)draw(400);
@@ -202,6 +216,18 @@ static void kill_now(void)
         process_kill(p);
 }
 
+/* Killed, or stopped for longer than its beats may be late. */
+static void feed_away(void)
+{
+    struct process *p = process_named("feed");
+    if (!p->up)
+        return;
+    if (chance(500))
+        process_kill(p);
+    else
+        p->paused_until_ns = world.mono_ns + draw_around(BEAT_LATE_NS * 2);
+}
+
 static void inject(enum fault fault)
 {
     TRACE("fault: %s", fault_names[fault]);
@@ -265,6 +291,18 @@ static void inject(enum fault fault)
     case FAULT_SNAPSHOT:
         disk_spoil_snapshot();
         return;
+    case FAULT_BOOKS:
+        market_spoil(draw_around(400 * NS_PER_MS));
+        return;
+    case FAULT_VENUE:
+        market_venue_down(draw_around(1500 * NS_PER_MS));
+        return;
+    case FAULT_FEED:
+        feed_away();
+        return;
+    case FAULT_MARKET:
+        market_disturb(draw_around(700 * NS_PER_MS));
+        return;
     case FAULT_POWER:
         power_lost();
         return;
@@ -296,6 +334,7 @@ static void heal(void)
     TRACE("from here on nothing goes wrong");
     world.quiet = true;
     network_heal();
+    market_heal();
     disk_heal();
     database_heal();
     for (int i = 0; i < n_processes; i++) {

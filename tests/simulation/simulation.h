@@ -36,7 +36,9 @@ struct knobs {
     int64_t risk_sync_ns, exec_sync_ns; /* as in journal_options */
     int64_t delay_ns;                   /* usual delay of a message */
     int64_t wakeup_ns;                  /* usual delay of a wake-up */
-    int fault_weight[24];               /* by enum fault */
+    int64_t max_age_ns, max_market_age_ns, silence_ns; /* as in the config */
+    int best_permille;                  /* of the books of the market that come as a best price only */
+    int fault_weight[32];               /* by enum fault */
 };
 
 struct world {
@@ -127,6 +129,24 @@ void network_cut(int64_t for_ns);                 /* some connection, for a whil
 void network_slow(int64_t for_ns, int64_t by_ns); /* some connection */
 void network_heal(void);
 void network_stray_intent(const void *bytes, size_t len); /* comes to risk, from whom it does not know */
+
+/* The market as the feed gets it: books that go STALE or silent, venues that are down. */
+#define BEAT_LATE_NS (600 * NS_PER_MS) /* as in the config */
+struct market_truth {
+    enum book_state state;
+    enum stale_reason reason;
+    int64_t changed_ns; /* market time of the last that the feed was told of it */
+    int64_t told_ns;    /* and when */
+};
+void market_spoil(int64_t for_ns); /* a book, or all */
+void market_venue_down(int64_t for_ns);
+void market_end(void); /* all books are STALE, and nothing comes any more */
+void market_heal(void);
+bool market_book(const char *symbol, const char *venue, struct market_truth *out);
+bool market_venue_is_down(const char *venue); /* and the feed was told */
+/* A connection to the market is cut, or slow, or loses messages for a while: chiefly the gate's; or each loses. */
+void market_disturb(int64_t for_ns);
+void market_lose(int64_t for_ns);
 
 struct disk_file;
 void disk_process_died(const struct process *p);
@@ -222,6 +242,19 @@ money holdings_worst(const struct intent_leg *leg, const struct decision *d, con
 /* With so much open on its side, and what is held, the position stays within the limit at the leg's price. */
 void holdings_within(const struct message *decision, const struct intent_leg *leg, money open, money limit);
 void holdings_snapshot(int stream, const unsigned char *bytes, int64_t len);
+
+/* A wake-up of the running process begins, and ends: its view says what follows from what it has taken. */
+void books_process_began(const struct process *p);
+void books_wake(int64_t now_ns);
+struct view;
+const struct view *books_view(const struct process *p); /* NULL: it has none */
+void books_compare(void);
+void books_heard(const struct process *p, const void *bytes, size_t len); /* taken from its market socket */
+void books_judge(const struct process *p, const void *bytes, size_t len); /* an intent that the gate takes */
+void books_accepted(const struct message *decision);
+void books_published(const void *bytes, size_t len); /* by the feed */
+bool books_agree(char words[256]);                   /* all have what the feed said last */
+void books_wait(int64_t since_ns);                   /* until they do; since then nothing was wrong */
 
 /* Nothing is under way any more. */
 bool quiet_settled(char words[256]);
