@@ -19,14 +19,19 @@ from scenario import Template
 ROUND_SECONDS = 60
 
 
+def whole_number(least):
+    def read(text):
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least}")
+        return int(text)
+    return read
+
+
 def arguments():
     reader = argparse.ArgumentParser(prog="./dev fuzz kill", description=__doc__.splitlines()[0])
-    reader.add_argument("--seconds", type=int, default=360, help="seconds of random kills (360)")
-    reader.add_argument("--seed", type=int, help="seed of the first round; with it the failpoints are left out")
-    given = reader.parse_args()
-    if given.seconds < 1:
-        reader.error(f"--seconds {given.seconds}: expected a whole number from 1")
-    return given
+    reader.add_argument("--seconds", type=whole_number(1), default=360, help="seconds of random kills (360)")
+    reader.add_argument("--seed", type=whole_number(0), help="seed of the first round; with it the failpoints are left out")
+    return reader.parse_args()
 
 
 def say(words):

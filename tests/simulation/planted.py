@@ -119,17 +119,32 @@ def plant(patch, tree, out, simulation, default_seeds, first):
         sys.stdout.flush()
 
 
+def known_patches():
+    return sorted((HERE / "planted").glob("*.patch"))
+
+
 def a_patch(name):
-    path = pathlib.Path(name).resolve()
+    """A file, or one of the planted ones by its name."""
+    known = {path.stem: path for path in known_patches()}
+    path = known.get(name.removesuffix(".patch"), pathlib.Path(name).resolve())
     if not path.is_file():
-        raise argparse.ArgumentTypeError(f"{name}: no such file; expected a patch")
+        raise argparse.ArgumentTypeError(f"{name!r}: no such file; expected a patch, or one of: {', '.join(known)}")
     return path
 
 
+def whole_number(least):
+    def read(text):
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least}")
+        return int(text)
+    return read
+
+
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
-    parser.add_argument("--seeds", type=int, default=500)
-    parser.add_argument("--first", type=int, default=1)
+    parser = argparse.ArgumentParser(prog="./dev fuzz planted", allow_abbrev=False,
+                                     usage="./dev fuzz planted [--seeds N] [--first SEED] [--elsewhere] [PATCH...]")
+    parser.add_argument("--seeds", type=whole_number(1), default=500)
+    parser.add_argument("--first", type=whole_number(0), default=1)
     parser.add_argument("--elsewhere", action="store_true")
     parser.add_argument("patches", nargs="*", type=a_patch)
     options = parser.parse_args()
@@ -151,7 +166,7 @@ def plant_all(options, work):
         clean = play(simulation, mode, options.first, 2 * BATCH)
         if clean:
             sys.exit(f"the tree as it is fails seed {clean[0]} of mode {mode}: {clean[1]}")
-    patches = options.patches or sorted((HERE / "planted").glob("*.patch"))
+    patches = options.patches or known_patches()
     results = [plant(patch, tree, out, simulation, options.seeds, options.first) for patch in patches]
     print(f"planted: {sum(results)} of {len(results)} bugs found")
     return 0 if all(results) else 1

@@ -26,11 +26,19 @@ def run_mode(simulation, mode, seed, until):
     return mode, done, None
 
 
+def whole_number(least):
+    def read(text):
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {least}")
+        return int(text)
+    return read
+
+
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "))
+    parser = argparse.ArgumentParser(prog="./dev fuzz sim", usage="./dev fuzz sim [--seconds S] [--seed N]", allow_abbrev=False)
     parser.add_argument("simulation")
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=int(time.time()) * 1000)
+    parser.add_argument("--seconds", type=whole_number(1), default=60)
+    parser.add_argument("--seed", type=whole_number(0), default=int(time.time()) * 1000)
     options = parser.parse_args()
     print(f"simulation: from seed {options.seed} on, for {options.seconds} s", flush=True)
     until = time.monotonic() + options.seconds
