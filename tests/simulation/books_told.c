@@ -20,7 +20,7 @@ static struct told {
     struct {
         enum book_state state;
         enum stale_reason reason;
-        int64_t mono_ns;
+        int64_t mono_ns, recv_mono_ns;
     } at[TOLD_MOST]; /* by seq, the newest */
 } told[BOOKS_MOST];
 static int n_told;
@@ -45,6 +45,15 @@ static struct told *told_of(const char *symbol, const char *venue)
     return &told[n_told++];
 }
 
+/* A book is no younger than what was last received of it. */
+static void check_receipt(const struct told *t, const struct message *m)
+{
+    struct market_truth truth;
+    if (m->book.state == BOOK_LIVE && market_book(t->symbol, t->venue, &truth) &&
+        (m->book.recv_mono > truth.told_ns || m->book.recv_time > truth.changed_ns))
+        violated("%s of %s is published as received later than anything of it was", t->symbol, t->venue);
+}
+
 static void tell_book(const struct message *m)
 {
     struct told *t = told_of(m->book.symbol, m->book.venue);
@@ -58,10 +67,13 @@ static void tell_book(const struct message *m)
     if (m->env.seq != last + 1 && (m->env.seq != last || t->n == 0))
         violated("%s of %s is published with seq %" PRIu64 " after %" PRIu64, t->symbol, t->venue, m->env.seq,
                  last);
+    check_receipt(t, m);
     if (m->env.seq == last) {
-        if (t->at[(last - 1) % TOLD_MOST].state != m->book.state)
-            violated("%s of %s is %s, and was not under the same seq %" PRIu64, t->symbol, t->venue,
-                     book_state_text(m->book.state), last);
+        const bool same = t->at[(last - 1) % TOLD_MOST].state == m->book.state &&
+                          t->at[(last - 1) % TOLD_MOST].recv_mono_ns == m->book.recv_mono;
+        if (!same)
+            violated("%s of %s comes again under seq %" PRIu64 " with another state or receipt", t->symbol,
+                     t->venue, last);
         return;
     }
     if (t->n < TOLD_MOST)
@@ -70,6 +82,7 @@ static void tell_book(const struct message *m)
     t->at[(m->env.seq - 1) % TOLD_MOST].state = m->book.state;
     t->at[(m->env.seq - 1) % TOLD_MOST].reason = m->book.reason;
     t->at[(m->env.seq - 1) % TOLD_MOST].mono_ns = world.mono_ns;
+    t->at[(m->env.seq - 1) % TOLD_MOST].recv_mono_ns = m->book.recv_mono;
 }
 
 /* Two beats ago the feed knew already. */
