@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -22,7 +23,9 @@ enum { RING_BYTES = 256 * 1024, LINE_MAX_BYTES = 2048, SERVICE_BYTES = 24 };
 
 static struct {
     char service[SERVICE_BYTES];
-    int file; /* -1 = stderr */
+    int file;       /* -1 = stderr */
+    char path[256]; /* of the file; empty: it is never begun anew */
+    int64_t bytes;  /* in the file */
     enum log_level least;
     bool json;
     char ring[RING_BYTES];
@@ -51,7 +54,14 @@ int log_open(const char *service, const char *path, const char *level, const cha
     if (path == NULL)
         return OK;
     ring.file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    return ring.file < 0 ? E_IO : OK;
+    struct stat file;
+    if (ring.file < 0)
+        return E_IO;
+    const bool plain = fstat(ring.file, &file) == 0 && S_ISREG(file.st_mode);
+    ring.bytes = plain ? file.st_size : 0;
+    if (!plain || !text_set(ring.path, sizeof ring.path, path))
+        ring.path[0] = '\0';
+    return OK;
 }
 
 /* ---- one line ------------------------------------------------------------------------------------------- */
@@ -277,7 +287,23 @@ static void drain(void)
         if (put_out < 0 && (errno == EINTR || errno == EAGAIN))
             return;
         ring.done = put_out < 0 ? ring.used : ring.done + (size_t)put_out;
+        ring.bytes += put_out < 0 ? 0 : put_out;
     }
+}
+
+/* The file has reached its bound: it is kept as NAME.1, and a new one begun. Where that cannot be, it goes on. */
+static void begin_anew(void)
+{
+    char kept[sizeof ring.path + 2];
+    snprintf(kept, sizeof kept, "%s.1", ring.path);
+    if (rename(ring.path, kept) != 0)
+        return;
+    const int file = open(ring.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0)
+        return;
+    close(ring.file);
+    ring.file = file;
+    ring.bytes = 0;
 }
 
 void log_flush(void)
@@ -285,6 +311,8 @@ void log_flush(void)
     if (ring.repeated > 0 && clock_mono_ns() - ring.first_ns >= NS_PER_SEC)
         tell_repeated(clock_utc_ns());
     drain();
+    if (ring.done == ring.used && ring.file >= 0 && ring.path[0] != '\0' && ring.bytes >= LOG_FILE_BYTES)
+        begin_anew();
     memmove(ring.ring, ring.ring + ring.done, ring.used - ring.done);
     ring.used -= ring.done;
     ring.done = 0;

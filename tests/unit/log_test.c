@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -163,6 +164,45 @@ START_TEST(a_full_ring_drops_and_counts_the_newest_and_waits_for_nobody)
 }
 END_TEST
 
+/* As long as lines go out whole, and not as the repetition of the one before. */
+static void write_bytes(size_t bytes)
+{
+    static char value[1900];
+    memset(value, 'v', sizeof value - 1);
+    for (size_t done = 0; done < bytes; done += sizeof value) {
+        log_line(LOG_INFO, done / sizeof value % 2 ? "one" : "other", "value=%s", value);
+        log_flush();
+    }
+}
+
+START_TEST(a_file_that_has_its_bound_is_kept_and_a_new_one_begun)
+{
+    char kept[80];
+    struct stat one, other;
+    snprintf(kept, sizeof kept, "%s.1", path);
+    ck_assert_int_eq(log_open("risk", path, "info", "text"), OK);
+    for (int i = 0; i < 2; i++) {
+        write_bytes(LOG_FILE_BYTES);
+        log_line(LOG_INFO, "last", "round=%d", i);
+        log_flush();
+        ck_assert_int_eq(stat(path, &one), 0);
+        ck_assert_int_eq(stat(kept, &other), 0);
+        ck_assert_int_ge(other.st_size, LOG_FILE_BYTES);
+        ck_assert_int_lt(other.st_size, LOG_FILE_BYTES + 4096);
+        ck_assert_int_lt(one.st_size, LOG_FILE_BYTES / 4);
+    }
+    log_close();
+    char end[64] = "";
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fseek(file, -(long)strlen("last round=1\n"), SEEK_END), 0);
+    ck_assert_uint_gt(fread(end, 1, sizeof end - 1, file), 0);
+    fclose(file);
+    ck_assert_str_eq(end, "last round=1\n");
+    unlink(kept);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_opened_is_an_error)
 {
     ck_assert_int_eq(log_open("risk", "/nonexistent/log", "info", "text"), E_IO);
@@ -180,6 +220,7 @@ int main(void)
     tcase_add_test(promises, lines_below_the_level_are_left_out);
     tcase_add_test(promises, equal_lines_within_a_second_are_counted);
     tcase_add_test(promises, a_full_ring_drops_and_counts_the_newest_and_waits_for_nobody);
+    tcase_add_test(promises, a_file_that_has_its_bound_is_kept_and_a_new_one_begun);
     tcase_add_test(promises, a_file_that_cannot_be_opened_is_an_error);
     Suite *suite = suite_create("log");
     suite_add_tcase(suite, promises);
