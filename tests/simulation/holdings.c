@@ -123,6 +123,18 @@ void holdings_within(const struct message *decision, const struct intent_leg *le
 
 /* ---- snapshots -------------------------------------------------------------------------------------------------- */
 
+/* What a route was told of exec's ledger is in the snapshot that tells it. */
+static void check_included(const struct message *m, const struct snapshot *place)
+{
+    const struct route *r = &m->route;
+    if (!stands(r->exec_epoch, r->exec_pos) || r->exec_epoch < place->upstream_epoch ||
+        (r->exec_epoch == place->upstream_epoch && r->exec_pos <= place->upstream_pos))
+        return;
+    violated("risk's snapshot tells %s with exec's ledger up to %" PRIu64 "/%" PRIu64
+             ", and includes %" PRIu64 "/%" PRIu64,
+             r->route, r->exec_epoch, r->exec_pos, place->upstream_epoch, place->upstream_pos);
+}
+
 /* Each message of a whole one, the first of which is MSG_SNAPSHOT. */
 void holdings_snapshot(int stream, const unsigned char *bytes, int64_t len)
 {
@@ -144,6 +156,8 @@ void holdings_snapshot(int stream, const unsigned char *bytes, int64_t len)
         }
         const uint64_t epoch = stream == STREAM_RISK ? place.upstream_epoch : own_epoch,
                        pos = stream == STREAM_RISK ? place.upstream_pos : own_pos;
+        if (stream == STREAM_RISK && m.env.type == MSG_ROUTE)
+            check_included(&m, &place);
         if (m.env.type == MSG_POSITION && stands(epoch, pos)) {
             positions++;
             check_position(&m.position, stream == STREAM_RISK ? "risk's snapshot" : "exec's snapshot", pos);
