@@ -9,11 +9,12 @@
 #include "lib/base/json.h"
 #include "venues/binance/diff_text.h"
 
-enum step_kind { STEP_SET, STEP_CLEAR, STEP_EXPONENTS };
+enum step_kind { STEP_SET, STEP_CLEAR, STEP_EXPONENTS, STEP_APPLY };
 
 struct step {
     struct dec price, qty;
     uint32_t book;
+    uint32_t first_change, n_changes; /* of STEP_APPLY */
     enum step_kind kind;
     enum side side;
 };
@@ -29,7 +30,8 @@ struct notes {
     struct step *steps;
     struct number *numbers;
     char *text; /* of the numbers, each followed by what no number has, and by room to look ahead */
-    uint32_t n_steps, steps_cap, n_numbers, numbers_cap;
+    struct l2_change *changes;
+    uint32_t n_steps, steps_cap, n_numbers, numbers_cap, n_changes, changes_cap;
     size_t text_len, text_cap;
     const struct l2_book **books;
     uint32_t n_books, books_cap;
@@ -55,6 +57,8 @@ static uint64_t sunk; /* keeps what is computed for nothing */
 
 int __real_l2_book_set(struct l2_book *book, enum side side, struct dec price, struct dec qty);
 int __wrap_l2_book_set(struct l2_book *book, enum side side, struct dec price, struct dec qty);
+int __real_l2_book_apply(struct l2_book *book, const struct l2_change *changes, uint32_t n);
+int __wrap_l2_book_apply(struct l2_book *book, const struct l2_change *changes, uint32_t n);
 void __real_l2_book_clear(struct l2_book *book, enum stale_reason reason);
 void __wrap_l2_book_clear(struct l2_book *book, enum stale_reason reason);
 int __real_l2_book_set_exponents(struct l2_book *book, int price_exp, int qty_exp);
@@ -64,9 +68,9 @@ int __wrap_json_parse(struct json *json, const char *text, size_t len);
 int __real_json_dec(const struct json_node *node, struct dec *out);
 int __wrap_json_dec(const struct json_node *node, struct dec *out);
 bool __real_diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out,
-                           struct change *changes, uint32_t cap);
+                           struct l2_change *changes, uint32_t cap);
 bool __wrap_diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out,
-                           struct change *changes, uint32_t cap);
+                           struct l2_change *changes, uint32_t cap);
 
 static uint32_t book_number(struct notes *self, const struct l2_book *book)
 {
@@ -104,6 +108,19 @@ int __wrap_l2_book_set(struct l2_book *book, enum side side, struct dec price, s
     if (noting)
         note_step(noting, (struct step){.kind = STEP_SET, .side = side, .price = price, .qty = qty}, book);
     return __real_l2_book_set(book, side, price, qty);
+}
+
+int __wrap_l2_book_apply(struct l2_book *book, const struct l2_change *changes, uint32_t n)
+{
+    if (noting) {
+        note_step(noting,
+                  (struct step){.kind = STEP_APPLY, .first_change = noting->n_changes, .n_changes = n}, book);
+        for (uint32_t i = 0; i < n; i++) {
+            GROW(noting, changes, n_changes, changes_cap);
+            noting->changes[noting->n_changes++] = changes[i];
+        }
+    }
+    return __real_l2_book_apply(book, changes, n);
 }
 
 void __wrap_l2_book_clear(struct l2_book *book, enum stale_reason reason)
@@ -145,7 +162,7 @@ int __wrap_json_dec(const struct json_node *node, struct dec *out)
 
 /* What it read for nothing belongs to the rest: the parser then reads it all. */
 bool __wrap_diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out,
-                           struct change *changes, uint32_t cap)
+                           struct l2_change *changes, uint32_t cap)
 {
     if (!timing)
         return __real_diff_text_read(text, len, chained, out, changes, cap);
@@ -206,8 +223,10 @@ static void note_frame(struct notes *self, struct json *json, const struct venue
     (void)ops->on_frame(market, frame);
     note->n_steps = self->n_steps - note->first_step;
     note->kind = seen == BOOK && self->stale_clear ? SNAPSHOT : seen;
-    for (uint32_t i = 0; i < note->n_steps; i++)
-        note->levels += self->steps[note->first_step + i].kind == STEP_SET;
+    for (uint32_t i = 0; i < note->n_steps; i++) {
+        const struct step *step = &self->steps[note->first_step + i];
+        note->levels += step->kind == STEP_SET ? 1 : step->n_changes;
+    }
     note->direct = note->n_steps > 0 && !self->parsed;
     if (note->direct)
         note_levels(self, json, frame);
@@ -234,6 +253,7 @@ void notes_drop(struct notes **self)
     struct notes *n = *self;
     free(n->frames);
     free(n->steps);
+    free(n->changes);
     free(n->numbers);
     free(n->text);
     free(n->books);
@@ -304,6 +324,8 @@ static void do_steps(const struct notes *self, const struct note *note, struct l
         struct l2_book *book = books[step->book];
         if (step->kind == STEP_SET)
             (void)__real_l2_book_set(book, step->side, step->price, step->qty);
+        else if (step->kind == STEP_APPLY)
+            (void)__real_l2_book_apply(book, &self->changes[step->first_change], step->n_changes);
         else if (step->kind == STEP_CLEAR)
             __real_l2_book_clear(book, STALE_NO_SNAPSHOT);
         else

@@ -295,6 +295,60 @@ int l2_book_set(struct l2_book *self, enum side side, struct dec price, struct d
     return ladder_set(ladder, rank, q.mantissa) ? OK : E_FULL;
 }
 
+/* Where the next change goes, and what it is there. */
+struct found {
+    struct ladder *ladder;
+    int64_t rank, qty;
+    struct place place;
+};
+
+static bool find_change(struct l2_book *self, const struct l2_change *change, struct found *out)
+{
+    if (change->price.m <= 0 || change->qty.m < 0 ||
+        !mantissa_at(change->price, self->price.exp, &out->rank) ||
+        !mantissa_at(change->qty, self->qty.exp, &out->qty))
+        return false;
+    out->ladder = change->side == SIDE_BUY ? &self->bids : &self->asks;
+    out->rank = rank_of(change->side, out->rank);
+    out->place = ladder_find(out->ladder, out->rank);
+    return true;
+}
+
+/* Finds the places of as many changes as fit as they are: the first that does not is left to l2_book_set. */
+static uint32_t find_changes(struct l2_book *self, const struct l2_change *changes, uint32_t n,
+                             struct found *out)
+{
+    uint32_t found = 0;
+    if (!self->price.known || !self->qty.known || self->bids.n + n > L2_LEVELS_MAX ||
+        self->asks.n + n > L2_LEVELS_MAX)
+        return 0;
+    while (found < n && find_change(self, &changes[found], &out[found]))
+        found++;
+    return found;
+}
+
+int l2_book_apply(struct l2_book *self, const struct l2_change *changes, uint32_t n)
+{
+    enum { AT_ONCE = 32 };
+    struct found found[AT_ONCE];
+    while (n > 0) {
+        uint32_t some = find_changes(self, changes, n < AT_ONCE ? n : AT_ONCE, found);
+        for (uint32_t i = 0; i < some; i++)
+            if (!ladder_put(found[i].ladder, found[i].rank, found[i].qty, found[i].place))
+                return E_FULL;
+        changes += some;
+        n -= some;
+        if (n == 0 || some == AT_ONCE)
+            continue;
+        int status = l2_book_set(self, changes->side, changes->price, changes->qty);
+        if (status != OK)
+            return status;
+        changes++;
+        n--;
+    }
+    return OK;
+}
+
 uint32_t l2_book_depth(const struct l2_book *self, enum side side)
 {
     return side == SIDE_BUY ? self->bids.n : self->asks.n;

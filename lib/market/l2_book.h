@@ -39,6 +39,17 @@ enum stale_reason l2_book_reason(const struct l2_book *self);
  * E_RANGE: price <= 0, qty < 0, or digits that fit nowhere. E_FULL. On error the book is unchanged. */
 int l2_book_set(struct l2_book *self, enum side side, struct dec price, struct dec qty);
 
+/* One level, as a message names it. */
+struct l2_change {
+    struct dec price;
+    struct dec qty;
+    enum side side;
+};
+
+/* Sets many levels, one after the other, as l2_book_set would, but faster. At the first error it ends: what
+ * stands before is set. */
+int l2_book_apply(struct l2_book *self, const struct l2_change *changes, uint32_t n);
+
 /* Number of levels of a side: SIDE_BUY bids, SIDE_SELL asks. */
 uint32_t l2_book_depth(const struct l2_book *self, enum side side);
 

@@ -8,6 +8,7 @@
 void ladder_clear(struct ladder *self)
 {
     self->n_blocks = self->n = self->near = 0;
+    self->shape++;
 }
 
 void ladder_free(struct ladder *self)
@@ -28,37 +29,57 @@ static uint32_t below(int64_t a, int64_t b)
     return 0 - (uint32_t)(a < b);
 }
 
-/* The first block that ends at this rank or a better one, else the last; there is one. */
-static uint32_t find_block(struct ladder *self, int64_t rank)
+static uint32_t search_blocks(const int64_t *best, uint32_t n, int64_t rank)
 {
-    const int64_t *best = self->best;
-    uint32_t near = self->near, lo = 0, n = self->n_blocks;
-    if (near < n && (best[near] >= rank || near == n - 1) && (near == 0 || best[near - 1] < rank))
-        return near;
+    uint32_t lo = 0;
     for (uint32_t half; n > 1; n -= half) {
         half = n / 2;
         lo += half & below(best[lo + half - 1], rank);
     }
-    self->near = lo;
     return lo;
 }
 
+/* The first block that ends at this rank or a better one, else the last; there is one. Venues name levels in the order
+ * of price: it is mostly that of the last change, or one of a few beside it. */
+static uint32_t find_block(struct ladder *self, int64_t rank)
+{
+    enum { BESIDE = 8 };
+    const int64_t *best = self->best;
+    uint32_t near = self->near, n = self->n_blocks, lo = 0;
+    if (near < n && (best[near] >= rank || near == n - 1) && (near == 0 || best[near - 1] < rank))
+        return near;
+    if (near < n && best[near] < rank) {
+        lo = near + 1;
+        n -= lo;
+        if (n > BESIDE && best[lo + BESIDE - 1] >= rank)
+            n = BESIDE;
+    } else if (near < n) {
+        n = near;
+        if (n > BESIDE && best[n - BESIDE - 1] < rank) {
+            lo = n - BESIDE;
+            n = BESIDE;
+        }
+    }
+    return self->near = lo + search_blocks(best + lo, n, rank);
+}
+
+/* How many of three rungs, `step` apart, the first of them at i, are below a rank. */
+static uint32_t below_of(const struct rung *at, uint32_t i, uint32_t step, int64_t rank)
+{
+    return (uint32_t)(at[i].rank < rank) + (uint32_t)(at[i + step].rank < rank) +
+           (uint32_t)(at[i + 2 * step].rank < rank);
+}
+
 /* The first rung of a block at this rank or a better one, or behind its last. Each step looks at three rungs at once,
- * none of which waits for another, and leaves a quarter; without branches, for the way it takes cannot be guessed. */
+ * none of which waits for another, and leaves a quarter; always as many steps, without branches, for the way they take
+ * cannot be guessed. */
 static uint32_t find_rung(const struct block *block, int64_t rank)
 {
+    _Static_assert(BLOCK_RUNGS == 64, "three steps");
     const struct rung *at = block->at;
-    uint32_t n = block->n;
-    for (uint32_t quarter; n > 4; n -= 3 * quarter) {
-        quarter = n / 4;
-        uint32_t below_all = (at[quarter - 1].rank < rank) + (at[2 * quarter - 1].rank < rank) +
-                             (at[3 * quarter - 1].rank < rank);
-        at += quarter * below_all;
-    }
-    uint32_t found = (uint32_t)(at - block->at);
-    for (uint32_t i = 0; i < n; i++)
-        found += at[i].rank < rank;
-    return found;
+    uint32_t i = 16 * below_of(at, 15, 16, rank);
+    i += 4 * below_of(at, i + 3, 4, rank);
+    return i + below_of(at, i, 1, rank) + (uint32_t)(at[i + 3].rank < rank);
 }
 
 static bool is_rung(const struct block *block, uint32_t i, int64_t rank)
@@ -93,11 +114,21 @@ static bool directory_room(struct ladder *self)
     return true;
 }
 
+/* Leaves the first n rungs. */
+static void cut(struct block *block, uint32_t n)
+{
+    for (uint32_t i = n; i < block->n; i++)
+        block->at[i].rank = INT64_MAX;
+    block->n = n;
+}
+
 static bool hold_one_more(struct ladder *self)
 {
     struct block *block = directory_room(self) ? malloc(sizeof *block) : NULL;
     if (!block)
         return false;
+    block->n = BLOCK_RUNGS;
+    cut(block, 0);
     self->blocks[self->n_held++] = block;
     return true;
 }
@@ -108,7 +139,8 @@ static struct block *add_block(struct ladder *self, uint32_t b)
     if (self->n_held == self->n_blocks && !hold_one_more(self))
         return NULL;
     struct block *block = self->blocks[self->n_blocks];
-    block->n = 0;
+    cut(block, 0);
+    self->shape++;
     memmove(&self->blocks[b + 1], &self->blocks[b], (self->n_blocks - b) * sizeof(struct block *));
     memmove(&self->best[b + 1], &self->best[b], (self->n_blocks - b) * sizeof *self->best);
     self->blocks[b] = block;
@@ -119,6 +151,7 @@ static struct block *add_block(struct ladder *self, uint32_t b)
 static void drop_block(struct ladder *self, uint32_t b)
 {
     struct block *block = self->blocks[b];
+    self->shape++;
     self->n_blocks--;
     memmove(&self->blocks[b], &self->blocks[b + 1], (self->n_blocks - b) * sizeof(struct block *));
     memmove(&self->best[b], &self->best[b + 1], (self->n_blocks - b) * sizeof *self->best);
@@ -138,8 +171,8 @@ static bool split(struct ladder *self, uint32_t b)
     if (!upper)
         return false;
     upper->n = BLOCK_RUNGS / 2;
-    lower->n -= upper->n;
-    memcpy(upper->at, &lower->at[lower->n], upper->n * sizeof *upper->at);
+    memcpy(upper->at, &lower->at[lower->n - upper->n], upper->n * sizeof *upper->at);
+    cut(lower, lower->n - upper->n);
     end_moved(self, b);
     end_moved(self, b + 1);
     return true;
@@ -184,6 +217,25 @@ static bool add_rung(struct ladder *self, uint32_t b, uint32_t i, struct rung ru
     return true;
 }
 
+static void remove_rung(struct ladder *self, uint32_t b, uint32_t i)
+{
+    struct block *block = self->blocks[b];
+    self->n--;
+    block->n--;
+    memmove(&block->at[i], &block->at[i + 1], (block->n - i) * sizeof *block->at);
+    block->at[block->n].rank = INT64_MAX;
+    if (block->n == 0) {
+        drop_block(self, b);
+        return;
+    }
+    end_moved(self, b);
+    if (block->n < BLOCK_RUNGS / 4) {
+        join(self, b);
+        if (b > 0)
+            join(self, b - 1);
+    }
+}
+
 bool ladder_set(struct ladder *self, int64_t rank, int64_t qty)
 {
     if (self->n_blocks == 0 && !add_block(self, 0))
@@ -201,28 +253,54 @@ void ladder_remove(struct ladder *self, int64_t rank)
 {
     if (self->n == 0)
         return;
+    uint32_t b = find_block(self, rank), i = find_rung(self->blocks[b], rank);
+    if (is_rung(self->blocks[b], i, rank))
+        remove_rung(self, b, i);
+}
+
+struct place ladder_find(struct ladder *self, int64_t rank)
+{
+    if (self->n == 0)
+        return (struct place){.shape = self->shape - 1}; /* is never right */
     uint32_t b = find_block(self, rank);
-    struct block *block = self->blocks[b];
-    uint32_t i = find_rung(block, rank);
-    if (!is_rung(block, i, rank))
-        return;
-    self->n--;
-    block->n--;
-    memmove(&block->at[i], &block->at[i + 1], (block->n - i) * sizeof *block->at);
-    if (block->n == 0) {
-        drop_block(self, b);
-        return;
+    return (struct place){b, find_rung(self->blocks[b], rank), self->shape};
+}
+
+/* Whether a rank belongs before the i-th rung of a block, or is it. */
+static bool belongs(const struct block *block, uint32_t i, int64_t rank)
+{
+    return i <= block->n && (i == 0 || block->at[i - 1].rank < rank) &&
+           (i == BLOCK_RUNGS || block->at[i].rank >= rank);
+}
+
+bool ladder_put(struct ladder *self, int64_t rank, int64_t qty, struct place place)
+{
+    if (place.shape != self->shape) {
+        if (qty != 0)
+            return ladder_set(self, rank, qty);
+        ladder_remove(self, rank);
+        return true;
     }
-    end_moved(self, b);
-    if (block->n < BLOCK_RUNGS / 4) {
-        join(self, b);
-        if (b > 0)
-            join(self, b - 1);
+    /* While no block begins or ends, ranks stay on the side of a block's end on which they were. */
+    struct block *block = self->blocks[place.block];
+    uint32_t i = place.rung;
+    if (!belongs(block, i, rank))
+        i = find_rung(block, rank);
+    bool held = is_rung(block, i, rank);
+    if (qty == 0) {
+        if (held)
+            remove_rung(self, place.block, i);
+        return true;
     }
+    if (!held)
+        return add_rung(self, place.block, i, (struct rung){rank, qty});
+    block->at[i].qty = qty;
+    return true;
 }
 
 void ladder_ranks_changed(struct ladder *self)
 {
+    self->shape++;
     for (uint32_t b = 0; b < self->n_blocks; b++)
         end_moved(self, b);
 }

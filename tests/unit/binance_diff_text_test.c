@@ -128,7 +128,7 @@ static void play(const struct venue_ops *venue, bool chained)
             give(FRAME_HTTP, path[chained], text, (size_t)len);
         }
         struct diff_text out;
-        struct change changes[CHANGES_MAX];
+        struct l2_change changes[CHANGES_MAX];
         size_t len = diff(text, sizeof text - 2, chained, below(2), &last);
         plain += diff_text_read(text, len, chained, &out, changes, CHANGES_MAX);
         give(FRAME_WS, "wss://stream.binance.com:9443/ws", text, len);
@@ -156,7 +156,7 @@ START_TEST(no_prefix_of_a_diff_is_read)
 {
     char text[MESSAGE_MAX];
     struct diff_text out;
-    struct change changes[CHANGES_MAX];
+    struct l2_change changes[CHANGES_MAX];
     size_t len = snprintf(
         text, sizeof text,
         "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"X\",\"U\":1,\"u\":2,\"b\":[[\"1.5\",\"2.00000000\"]],"
@@ -179,7 +179,7 @@ START_TEST(a_diff_is_read_however_short_its_last_number_is)
     static const char *const last[] = {"2.0", "0.010", "0.00000000", "1234567.1"};
     char text[MESSAGE_MAX];
     struct diff_text out;
-    struct change changes[CHANGES_MAX];
+    struct l2_change changes[CHANGES_MAX];
     for (size_t i = 0; i < sizeof last / sizeof *last; i++) {
         struct dec qty;
         int len = snprintf(text, sizeof text,

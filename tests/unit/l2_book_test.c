@@ -337,6 +337,69 @@ START_TEST(a_deep_book_equals_the_naive_model_while_it_grows_and_shrinks)
 }
 END_TEST
 
+/* Levels of both sides in messages of all lengths, in the order of price or in none, deep enough for many blocks. Removals
+ * lead now and then, so that blocks end within a message; now and then a digit more is shown. */
+static uint32_t random_message(struct rng *rng, int round, struct l2_change *out)
+{
+    uint32_t n = (uint32_t)rng_below(rng, 100);
+    int64_t price = 1000 + (int64_t)rng_below(rng, 2000);
+    bool ordered = rng_below(rng, 2), shrinks = round / 40 % 2;
+    int8_t finer = (int8_t)(round / 300);
+    for (uint32_t i = 0; i < n; i++) {
+        price = ordered ? price + (int64_t)rng_below(rng, 5) : 1000 + (int64_t)rng_below(rng, 2000);
+        int64_t qty = rng_below(rng, 10) < (shrinks ? 7 : 3) ? 0 : 1 + (int64_t)rng_below(rng, 1000);
+        out[i] = (struct l2_change){
+            .price = {price, 0}, .qty = {qty, 0}, .side = i < n / 2 ? SIDE_BUY : SIDE_SELL};
+        if (finer && rng_below(rng, 50) == 0) {
+            out[i].price = (struct dec){price * 10 + 5, -1};
+            out[i].qty.exp = (int8_t)-finer;
+        }
+    }
+    return n;
+}
+
+START_TEST(many_levels_at_once_are_what_they_are_one_after_the_other)
+{
+    static struct l2_change changes[100];
+    struct l2_book *single = l2_book_new();
+    struct rng rng;
+    rng_seed(&rng, 11);
+    for (int round = 0; round < 1200; round++) {
+        uint32_t n = random_message(&rng, round, changes);
+        ck_assert_int_eq(l2_book_apply(book, changes, n), OK);
+        for (uint32_t i = 0; i < n; i++)
+            ck_assert_int_eq(l2_book_set(single, changes[i].side, changes[i].price, changes[i].qty), OK);
+        ck_assert_int_eq(l2_book_price_exp(book), l2_book_price_exp(single));
+        for (int side = 0; side < 2; side++) {
+            struct level a, b;
+            ck_assert_uint_eq(l2_book_depth(book, (enum side)side), l2_book_depth(single, (enum side)side));
+            for (uint32_t i = 0; l2_book_level(single, (enum side)side, i, &b); i++) {
+                ck_assert(l2_book_level(book, (enum side)side, i, &a));
+                ck_assert(a.price == b.price && a.qty == b.qty);
+            }
+        }
+        if (round % 400 == 399) {
+            l2_book_clear(book, STALE_NONE);
+            l2_book_clear(single, STALE_NONE);
+        }
+    }
+    l2_book_destroy(&single);
+}
+END_TEST
+
+START_TEST(the_first_wrong_level_ends_a_message_and_what_stands_before_it_is_set)
+{
+    struct l2_change changes[] = {{{10, 0}, {1, 0}, SIDE_BUY},
+                                  {{11, 0}, {1, -1}, SIDE_BUY},
+                                  {{-1, 0}, {1, 0}, SIDE_BUY},
+                                  {{12, 0}, {1, 0}, SIDE_BUY}};
+    ck_assert_int_eq(l2_book_apply(book, changes, 4), E_RANGE);
+    ck_assert_uint_eq(l2_book_depth(book, SIDE_BUY), 2);
+    ck_assert_int_eq(l2_book_apply(book, changes, 0), OK);
+    ck_assert_str_eq(best(), "11 0.1 - -");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("l2_book");
@@ -356,6 +419,8 @@ int main(void)
     tcase_add_test(tests, a_text_that_is_cut_stays_a_text);
     tcase_add_test(tests, random_updates_equal_the_naive_model_over_widening_exponents);
     tcase_add_test(tests, a_deep_book_equals_the_naive_model_while_it_grows_and_shrinks);
+    tcase_add_test(tests, many_levels_at_once_are_what_they_are_one_after_the_other);
+    tcase_add_test(tests, the_first_wrong_level_ends_a_message_and_what_stands_before_it_is_set);
     tcase_set_timeout(tests, 30);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

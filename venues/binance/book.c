@@ -109,9 +109,10 @@ void binance_book_lose(struct venue_market *self, struct feed_book *book, enum s
 
 /* ---- levels ----------------------------------------------------------------------------------------- */
 
-static int set_level(struct venue_market *self, struct feed_book *book, const struct change *change)
+static int set_levels(struct venue_market *self, struct feed_book *book, const struct l2_change *changes,
+                      uint32_t n)
 {
-    int status = l2_book_set(book->shown.book, change->side, change->price, change->qty);
+    int status = l2_book_apply(book->shown.book, changes, n);
     if (status == E_FULL)
         binance_error(self, E_FULL, "%s: more than %d levels a side", book->shown.inst.venue_symbol,
                       L2_LEVELS_MAX);
@@ -131,7 +132,7 @@ static void drop_levels(struct venue_market *self, struct feed_book *book, int s
 /* ---- synchronisation -------------------------------------------------------------------------------- */
 
 static void keep(struct venue_market *self, struct feed_book *book, const struct diff *diff,
-                 const struct change *changes)
+                 const struct l2_change *changes)
 {
     int dropped = pending_push(&book->pending, diff, changes);
     if (dropped == 0)
@@ -147,13 +148,11 @@ static void say_gap(struct venue_market *self, const struct feed_book *book, str
 }
 
 static int apply(struct venue_market *self, struct feed_book *book, const struct diff *diff,
-                 const struct change *changes)
+                 const struct l2_change *changes)
 {
-    for (uint32_t i = 0; i < diff->n_changes; i++) {
-        int status = set_level(self, book, &changes[i]);
-        if (status != OK)
-            return status;
-    }
+    int status = set_levels(self, book, changes, diff->n_changes);
+    if (status != OK)
+        return status;
     book->fresh = false;
     book->shown.venue_seq = diff->ids.last;
     book->shown.venue_time = diff->venue_time;
@@ -201,7 +200,7 @@ static void settle_snapshot(struct venue_market *self, struct feed_book *book)
 /* Joins what was kept. A gap within ends it: from there on the diffs wait for another snapshot. */
 static int join_pending(struct venue_market *self, struct feed_book *book)
 {
-    const struct change *changes;
+    const struct l2_change *changes;
     const struct diff *diff;
     while ((diff = pending_first(&book->pending, &changes)) != NULL) {
         enum join join = binance_join(self->rules, book->shown.venue_seq, book->fresh, diff->ids);
@@ -222,7 +221,7 @@ static int join_pending(struct venue_market *self, struct feed_book *book)
 static void keep_standby(struct venue_market *self, struct feed_book *book, const struct diff *diff,
                          uint32_t conn)
 {
-    const struct change *changes;
+    const struct l2_change *changes;
     const struct diff *first;
     while ((first = pending_first(&book->pending, &changes)) != NULL &&
            binance_join(self->rules, book->shown.venue_seq, book->fresh, first->ids) == JOIN_OLD)
@@ -235,7 +234,7 @@ static void keep_standby(struct venue_market *self, struct feed_book *book, cons
 /* The diffs of the connection that stands by continue the book: from now on they are taken. false: they do not. */
 static bool take_over(struct venue_market *self, struct feed_book *book)
 {
-    const struct change *changes;
+    const struct l2_change *changes;
     const struct diff *first;
     enum join join = JOIN_OLD;
     while (join == JOIN_OLD && (first = pending_first(&book->pending, &changes)) != NULL) {
@@ -352,7 +351,7 @@ int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book
     l2_book_clear(book->shown.book, l2_book_reason(book->shown.book));
     /* Venues send the best level first, and a book grows at its best end. */
     for (uint32_t i = self->n_changes; i > 0 && status == OK; i--)
-        status = set_level(self, book, &self->changes[i - 1]);
+        status = set_levels(self, book, &self->changes[i - 1], 1);
     book->synced = status == OK;
     book->fresh = true;
     book->shown.venue_seq = last;

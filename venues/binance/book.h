@@ -35,7 +35,7 @@ struct venue_market {
     struct table *names; /* venue symbol to index of books */
     struct feed_book *books[BOOKS_MAX];
     uint32_t n_books;
-    struct change *changes; /* levels of the message at hand */
+    struct l2_change *changes; /* levels of the message at hand */
     uint32_t n_changes;
     uint32_t changes_cap;
 };

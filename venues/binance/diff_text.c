@@ -69,7 +69,7 @@ static inline bool take_number(struct cursor *c, struct dec *out)
     return p != NULL;
 }
 
-static inline bool take_level(struct cursor *c, enum side side, struct change *change)
+static inline bool take_level(struct cursor *c, enum side side, struct l2_change *change)
 {
     if (!TAKE(c, "[\"") || !take_number(c, &change->price) || change->price.m <= 0 || !TAKE(c, "\",\"") ||
         !take_number(c, &change->qty))
@@ -78,7 +78,7 @@ static inline bool take_level(struct cursor *c, enum side side, struct change *c
     return TAKE(c, "\"]");
 }
 
-static bool take_side(struct cursor *c, enum side side, struct diff_text *out, struct change *changes,
+static bool take_side(struct cursor *c, enum side side, struct diff_text *out, struct l2_change *changes,
                       uint32_t cap)
 {
     if (!TAKE(c, "["))
@@ -117,8 +117,8 @@ static bool take_ids(struct cursor *c, bool chained, struct diff_ids *ids)
     return !chained && ids->first <= ids->last;
 }
 
-bool diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out, struct change *changes,
-                    uint32_t cap)
+bool diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out,
+                    struct l2_change *changes, uint32_t cap)
 {
     struct cursor c = {text, text + len};
     const char *stream;

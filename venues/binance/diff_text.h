@@ -17,7 +17,7 @@ struct diff_text {
 
 /* Reads a whole message; at most `cap` levels, bids first, into changes. chained: "pu" must be there. false: of another
  * form, or with more levels. */
-bool diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out, struct change *changes,
+bool diff_text_read(const char *text, size_t len, bool chained, struct diff_text *out, struct l2_change *changes,
                     uint32_t cap);
 
 #endif

@@ -55,7 +55,7 @@ static bool changes_room(struct venue_market *self, uint32_t more)
     uint32_t cap = self->changes_cap ? self->changes_cap : 1024;
     while (cap < self->n_changes + more)
         cap *= 2;
-    struct change *at = realloc(self->changes, cap * sizeof *at);
+    struct l2_change *at = realloc(self->changes, cap * sizeof *at);
     if (!at)
         return false;
     self->changes = at;
@@ -73,7 +73,7 @@ static int read_side(struct venue_market *self, enum side side, const struct jso
         return binance_error(self, E_FULL, "out of memory for %u levels", levels->size);
     const struct json_node *level = levels + 1;
     for (uint32_t i = 0; i < levels->size; i++, level = &nodes[level->next]) {
-        struct change *change = &self->changes[self->n_changes];
+        struct l2_change *change = &self->changes[self->n_changes];
         if (level->kind != JSON_ARRAY || level->size < 2)
             return binance_error(self, E_SYNTAX, "level %u: expected [price, quantity]", i);
         const struct json_node *price = level + 1, *qty = &nodes[price->next];

@@ -10,7 +10,7 @@ const struct diff *pending_at(const struct pending *self, uint32_t i)
     return &self->diffs[self->first_diff + i];
 }
 
-const struct diff *pending_first(const struct pending *self, const struct change **changes)
+const struct diff *pending_first(const struct pending *self, const struct l2_change **changes)
 {
     if (self->n_diffs == 0)
         return NULL;
@@ -65,7 +65,7 @@ static bool make_room(void **items, size_t size, uint32_t *first, uint32_t n, ui
     return true;
 }
 
-int pending_push(struct pending *self, const struct diff *diff, const struct change *changes)
+int pending_push(struct pending *self, const struct diff *diff, const struct l2_change *changes)
 {
     int dropped = 0;
     while (self->n_diffs > 0 &&

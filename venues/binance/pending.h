@@ -7,13 +7,6 @@
 
 enum { PENDING_DIFFS_MAX = 4096, PENDING_CHANGES_MAX = 128 * 1024 };
 
-/* One level, as a message names it. */
-struct change {
-    struct dec price;
-    struct dec qty;
-    enum side side;
-};
-
 struct diff {
     struct diff_ids ids;
     int64_t venue_time;
@@ -23,16 +16,16 @@ struct diff {
 struct pending {
     struct diff *diffs;
     uint32_t first_diff, n_diffs, diffs_cap;
-    struct change *changes;
+    struct l2_change *changes;
     uint32_t first_change, n_changes, changes_cap;
 };
 
 /* Number of diffs that had to go for this one; E_FULL when it does not fit alone, or out of memory: then
  * nothing is left. */
-int pending_push(struct pending *self, const struct diff *diff, const struct change *changes);
+int pending_push(struct pending *self, const struct diff *diff, const struct l2_change *changes);
 
 /* The oldest diff, or NULL; its changes are valid until the next push. */
-const struct diff *pending_first(const struct pending *self, const struct change **changes);
+const struct diff *pending_first(const struct pending *self, const struct l2_change **changes);
 
 /* The i-th oldest diff; i < n_diffs. */
 const struct diff *pending_at(const struct pending *self, uint32_t i);
