@@ -166,6 +166,13 @@ static bool make_stale(struct quote *q, enum stale_reason reason)
     return true;
 }
 
+void view_forget(struct view *self, const char *symbol, const char *venue)
+{
+    int index = view_find(self, symbol, venue);
+    if (index >= 0)
+        make_stale(&self->entries[index].quote, STALE_NO_SNAPSHOT);
+}
+
 static uint32_t venue_stale(struct view *self, const struct venue_watch *venue, enum stale_reason reason)
 {
     uint32_t index = (uint32_t)(venue - self->venues), changed = 0;

@@ -52,6 +52,10 @@ int view_apply(struct view *self, const struct message *m, struct now now);
 /* Makes books of silent venues STALE; call at least every 100 ms. Returns how many books it changed. */
 int view_watch(struct view *self, struct now now);
 
+/* A book that was not subscribed to for a while: what is held of it may be of any age, so it is STALE (no-snapshot)
+ * until it comes again. */
+void view_forget(struct view *self, const char *symbol, const char *venue);
+
 /* Index of an instrument, or E_ABSENT. An index stays valid for the life of the view. */
 int view_find(const struct view *self, const char *symbol, const char *venue);
 const struct quote *view_at(const struct view *self, uint32_t index);

@@ -17,7 +17,8 @@ struct trader {
     struct worker *core;
     void *intents;
     uint64_t incarnation, unsent;
-    struct table *routes;
+    struct table *routes, *books;
+    uint16_t subscribed[INSTRUMENTS_MAX]; /* by number in books: how many want it */
     bool owned[ROUTES_MAX];
     bool rate[INSTRUMENTS_MAX]; /* subscribed as an exchange rate to the reporting currency */
 };
@@ -36,31 +37,36 @@ static int send_intent(void *ctx, enum peer to, struct message *m)
     return status;
 }
 
-static void subscribe(struct service *s, const char *symbol, const char *venue, bool on)
+/* libzmq counts equal subscriptions, so routes may share an instrument. */
+static void subscribe(struct trader *trader, const char *symbol, const char *venue, bool on)
 {
+    struct service *s = &trader->s;
     char topic[TOPIC_MAX];
     if (!*symbol)
         return;
-    (void)topic_make("book", symbol, venue, topic);
+    size_t len = topic_make("book", symbol, venue, topic);
+    int book = table_intern(trader->books, topic, len);
+    if (on && (book < 0 || trader->subscribed[book] == 0))
+        view_forget(s->view, symbol, venue);
+    if (book >= 0)
+        trader->subscribed[book] = (uint16_t)(trader->subscribed[book] + (on ? 1 : -1));
     service_subscribe(s, topic, on);
     (void)topic_make("bbo", symbol, venue, topic);
     service_subscribe(s, topic, on);
 }
 
-/* libzmq counts equal subscriptions, so routes may share an instrument. */
 static void follow_assignment(struct trader *trader, const struct assign *a)
 {
-    struct service *s = &trader->s;
     int route = table_intern(trader->routes, a->route, strlen(a->route));
     if (route < 0)
         return;
-    bool mine = strcmp(a->worker, s->name) == 0 && a->incarnation == trader->incarnation;
+    bool mine = strcmp(a->worker, trader->s.name) == 0 && a->incarnation == trader->incarnation;
     if (mine == trader->owned[route])
         return;
     trader->owned[route] = mine;
     for (uint32_t i = 0; i < a->n_legs; i++)
-        subscribe(s, a->legs[i].symbol, a->legs[i].venue, mine);
-    subscribe(s, a->fx_symbol, a->fx_venue, mine);
+        subscribe(trader, a->legs[i].symbol, a->legs[i].venue, mine);
+    subscribe(trader, a->fx_symbol, a->fx_venue, mine);
 }
 
 static void on_risk(void *ctx, const struct message *m, struct now now)
@@ -84,7 +90,7 @@ static void on_market(struct service *s, int index, const struct message *m, str
     if (m->env.type == MSG_INST && strcmp(m->inst.base, s->config.run.reporting) == 0 &&
         !trader->rate[index]) {
         trader->rate[index] = true;
-        subscribe(s, m->inst.symbol, m->inst.venue, true);
+        subscribe(trader, m->inst.symbol, m->inst.venue, true);
     }
     worker_on_market(trader->core, index, m, now);
 }
@@ -140,8 +146,9 @@ int main(int argc, char **argv)
     service_open(s, "strategy", argc, argv);
     service_view(s);
     trader->routes = table_new(ROUTES_MAX, sizeof((struct assign *)0)->route);
+    trader->books = table_new(INSTRUMENTS_MAX, TOPIC_MAX);
     trader->incarnation = entropy_u64();
-    if (!trader->routes)
+    if (!trader->routes || !trader->books)
         service_fail(s, "out of memory");
     trader->core = worker_new(&(struct worker_options){.config = &s->config,
                                                        .view = s->view,
@@ -168,6 +175,7 @@ int main(int argc, char **argv)
         code = EXIT_FAILURE;
     worker_destroy(&trader->core);
     table_destroy(&trader->routes);
+    table_destroy(&trader->books);
     free(trader);
     return code;
 }

@@ -198,6 +198,18 @@ void books_heard(const struct process *p, const void *bytes, size_t len)
     }
 }
 
+/* What came of it before it was no longer subscribed to may be of any age. */
+void books_subscribed(const struct process *p, const char *prefix)
+{
+    struct hearer *h = &hearers[p->number];
+    for (int i = 0; i < h->n_books; i++) {
+        char topic[80];
+        (void)snprintf(topic, sizeof topic, "book.%s.%s.", h->books[i].symbol, h->books[i].venue);
+        if (strcmp(topic, prefix) == 0)
+            h->books[i].awaited = true;
+    }
+}
+
 static bool is_right(const struct heard *b)
 {
     return b && b->said_live && !b->awaited;

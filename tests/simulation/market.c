@@ -59,7 +59,7 @@ void market_spoil(int64_t for_ns)
     TRACE("book %d of the market is %s", one, reason == STALE_NONE ? "silent" : stale_reason_text(reason));
     for (int i = 0; i < book_count(); i++)
         if (one < 0 || i == one)
-            spoil(i, reason, world.mono_ns + for_ns);
+            spoil(i, reason, world.mono_ns + (reason == STALE_NONE ? 4 : 1) * for_ns);
 }
 
 void market_venue_down(int64_t for_ns)

@@ -120,6 +120,11 @@ int socket_subscribe(void *socket, const char *prefix)
     struct sock *s = socket;
     if (s->n_prefixes == PREFIXES_MAX)
         return E_IO;
+    bool has = false;
+    for (uint32_t i = 0; i < s->n_prefixes && !has; i++)
+        has = strcmp(s->prefixes[i], prefix) == 0;
+    if (s->role == SOCKET_MARKET_SUB && !has)
+        books_subscribed(s->owner, prefix);
     s->prefixes[s->n_prefixes++] = strdup(prefix);
     if (s->connection->up)
         connection_subscribe(s->connection, 1, prefix);

@@ -121,7 +121,7 @@ void knobs_draw(void)
     k->wakeup_ns = (5 + (int64_t)draw(100)) * NS_PER_US;
     k->max_age_ns = chance(500) ? 3 * NS_PER_SEC : (50 + (int64_t)draw(400)) * NS_PER_MS;
     k->max_market_age_ns = chance(500) ? 30 * NS_PER_SEC : (50 + (int64_t)draw(400)) * NS_PER_MS;
-    k->silence_ns = chance(400) ? 30 * NS_PER_SEC : (200 + (int64_t)draw(600)) * NS_PER_MS;
+    k->silence_ns = chance(400) ? 30 * NS_PER_SEC : (100 + (int64_t)draw(400)) * NS_PER_MS;
     k->best_permille = chance(600) ? (int)draw(400) : 0;
     /* Each seed leaves some kinds out, so that none hides another. */
     k->reports_fail = chance(300);

@@ -249,6 +249,7 @@ void books_wake(int64_t now_ns);
 struct view;
 const struct view *books_view(const struct process *p); /* NULL: it has none */
 void books_compare(void);
+void books_subscribed(const struct process *p, const char *prefix);
 void books_heard(const struct process *p, const void *bytes, size_t len); /* taken from its market socket */
 void books_judge(const struct process *p, const void *bytes, size_t len); /* an intent that the gate takes */
 void books_accepted(const struct message *decision);

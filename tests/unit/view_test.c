@@ -367,6 +367,27 @@ START_TEST(a_new_epoch_makes_books_stale_until_they_come_and_ends_the_old_one)
 }
 END_TEST
 
+START_TEST(a_book_that_was_not_subscribed_to_is_stale_until_it_comes_again_even_unchanged)
+{
+    apply(beat(true));
+    ck_assert_int_ge(apply(book(7, 100, 1000)), 0);
+    const int index = view_find(view, "BTC-USDT", "binance");
+    ck_assert(quote_live(view_at(view, (uint32_t)index)));
+
+    view_forget(view, "BTC-USDT", "binance");
+    ck_assert(!quote_live(view_at(view, (uint32_t)index)));
+    ck_assert_int_eq(view_at(view, (uint32_t)index)->reason, STALE_NO_SNAPSHOT);
+    apply(bbo(1, 101, 1001, 1001, 1009));
+    apply(beat(true));
+    ck_assert(!quote_live(view_at(view, (uint32_t)index)));
+
+    ck_assert_int_eq(apply(book(7, 100, 1000)), index);
+    ck_assert(quote_live(view_at(view, (uint32_t)index)));
+    view_forget(view, "ETH-USDT", "binance"); /* of what is not known nothing is to be forgotten */
+    ck_assert_int_eq(view_count(view), 1);
+}
+END_TEST
+
 START_TEST(too_many_instruments_are_refused)
 {
     for (int i = 0; i < 4; i++) {
@@ -455,6 +476,7 @@ int main(void)
     tcase_add_test(tests, in_a_backtest_beats_are_not_watched);
     tcase_add_test(tests, a_venue_that_is_down_makes_its_books_stale);
     tcase_add_test(tests, a_new_epoch_makes_books_stale_until_they_come_and_ends_the_old_one);
+    tcase_add_test(tests, a_book_that_was_not_subscribed_to_is_stale_until_it_comes_again_even_unchanged);
     tcase_add_test(tests, too_many_instruments_are_refused);
     tcase_add_test(tests, exchange_rates_come_from_fresh_live_books_only);
     tcase_add_test(tests, other_messages_touch_nothing);
