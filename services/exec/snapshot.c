@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/tally.h"
 #include "services/exec/exec_internal.h"
 
 enum { IDS_MAX = sizeof((struct trades *)0)->ids / sizeof((struct trades *)0)->ids[0] };
@@ -33,32 +34,20 @@ static void say(struct telling *t)
     t->emit(t->ctx, &t->message);
 }
 
-static void add_figure(struct message *m, const char *name, uint64_t value)
-{
-    struct metric *figure = &m->tally.figures[m->tally.n_figures++];
-    text_set(figure->name, sizeof figure->name, name);
-    figure->value = (int64_t)value;
-}
-
 /* ---- the figures of the whole ---------------------------------------------------------------------------- */
 
-struct figure {
-    const char *name;
-    size_t at;
-};
-
-static const struct figure figures[] = {
-    {"orders", offsetof(struct exec, n_orders)},
-    {"fills", offsetof(struct exec, n_fills)},
-    {"baskets", offsetof(struct exec, n_baskets)},
-    {"parked", offsetof(struct exec, n_parked)},
-    {"expired", offsetof(struct exec, n_expired)},
-    {"fills_without_fx", offsetof(struct exec, no_fx)},
-    {"fills_unbooked", offsetof(struct exec, unbooked)},
-    {"mark_epoch", offsetof(struct exec, mark.epoch)},
-    {"mark_pos", offsetof(struct exec, mark.pos)},
-    {"forgotten_epoch", offsetof(struct exec, last_forgotten.epoch)},
-    {"forgotten_pos", offsetof(struct exec, last_forgotten.pos)},
+static const struct tally_figure figures[] = {
+    {"orders", offsetof(struct exec, n_orders), TALLY_COUNT},
+    {"fills", offsetof(struct exec, n_fills), TALLY_COUNT},
+    {"baskets", offsetof(struct exec, n_baskets), TALLY_COUNT},
+    {"parked", offsetof(struct exec, n_parked), TALLY_COUNT},
+    {"expired", offsetof(struct exec, n_expired), TALLY_COUNT},
+    {"fills_without_fx", offsetof(struct exec, no_fx), TALLY_COUNT},
+    {"fills_unbooked", offsetof(struct exec, unbooked), TALLY_COUNT},
+    {"mark_epoch", offsetof(struct exec, mark.epoch), TALLY_COUNT},
+    {"mark_pos", offsetof(struct exec, mark.pos), TALLY_COUNT},
+    {"forgotten_epoch", offsetof(struct exec, last_forgotten.epoch), TALLY_COUNT},
+    {"forgotten_pos", offsetof(struct exec, last_forgotten.pos), TALLY_COUNT},
 };
 
 enum { FIGURES = sizeof figures / sizeof *figures };
@@ -66,13 +55,9 @@ enum { FIGURES = sizeof figures / sizeof *figures };
 static void say_tally(struct telling *t)
 {
     struct message *m = begin(t, MSG_TALLY);
-    for (int i = 0; i < FIGURES; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)t->exec + figures[i].at, sizeof value);
-        add_figure(m, figures[i].name, value);
-    }
-    add_figure(m, "net_cash_high", (uint64_t)(t->exec->net_cash >> 64));
-    add_figure(m, "net_cash_low", (uint64_t)t->exec->net_cash);
+    tally_tell(&m->tally, figures, FIGURES, t->exec);
+    tally_add(&m->tally, "net_cash_high", (uint64_t)(t->exec->net_cash >> 64));
+    tally_add(&m->tally, "net_cash_low", (uint64_t)t->exec->net_cash);
     say(t);
 }
 
@@ -82,10 +67,7 @@ static void restore_tally(struct exec *self, const struct tally *tally)
     for (uint32_t k = 0; k < tally->n_figures; k++) {
         const struct metric *figure = &tally->figures[k];
         uint64_t value = (uint64_t)figure->value;
-        for (int i = 0; i < FIGURES; i++) {
-            if (strcmp(figures[i].name, figure->name) == 0)
-                memcpy((char *)self + figures[i].at, &value, sizeof value);
-        }
+        (void)tally_restore(figure, figures, FIGURES, self);
         high = strcmp(figure->name, "net_cash_high") == 0 ? value : high;
         low = strcmp(figure->name, "net_cash_low") == 0 ? value : low;
     }
@@ -147,14 +129,14 @@ static void say_basket_tally(struct telling *t, const struct hand_basket *b)
     char name[40];
     struct message *m = begin(t, MSG_TALLY);
     if (b->reason != REASON_NONE)
-        add_figure(m, "reason", (uint64_t)b->reason);
+        tally_add(&m->tally, "reason", (uint64_t)b->reason);
     if (b->broken)
-        add_figure(m, "broken", 1);
+        tally_add(&m->tally, "broken", 1);
     for (uint32_t i = 0; i < b->told.n_legs; i++) {
         if (b->legs[i].fee_currency[0] == '\0')
             continue;
         (void)snprintf(name, sizeof name, "fee %u %.15s", i, b->legs[i].fee_currency);
-        add_figure(m, name, 1);
+        tally_add(&m->tally, name, 1);
     }
     if (m->tally.n_figures > 0)
         say(t);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/tally.h"
 #include "services/risk/risk_internal.h"
 
 static const char REJECTS[] = "rejects_";
@@ -178,52 +179,30 @@ static void tell_adopted(struct teller *t)
 
 /* ---- tallies ----------------------------------------------------------------------------------------- */
 
-/* What is a plain figure of the state: name, and where it is. */
-enum figure_kind { FIGURE_COUNT, FIGURE_FLAG };
-
-static const struct figure {
-    const char *name;
-    size_t offset;
-    enum figure_kind kind;
-} figures[] = {
-    {"base_epoch", offsetof(struct risk, base.epoch), FIGURE_COUNT},
-    {"base_pos", offsetof(struct risk, base.pos), FIGURE_COUNT},
-    {"decisions", offsetof(struct risk, decisions), FIGURE_COUNT},
-    {"accepts", offsetof(struct risk, accepts), FIGURE_COUNT},
-    {"cools", offsetof(struct risk, cools), FIGURE_COUNT},
-    {"rejects", offsetof(struct risk, rejects), FIGURE_COUNT},
-    {"departed_evaluations", offsetof(struct risk, departed_evaluations), FIGURE_COUNT},
-    {"loss_latched", offsetof(struct risk, loss_latched), FIGURE_FLAG},
+static const struct tally_figure figures[] = {
+    {"base_epoch", offsetof(struct risk, base.epoch), TALLY_COUNT},
+    {"base_pos", offsetof(struct risk, base.pos), TALLY_COUNT},
+    {"decisions", offsetof(struct risk, decisions), TALLY_COUNT},
+    {"accepts", offsetof(struct risk, accepts), TALLY_COUNT},
+    {"cools", offsetof(struct risk, cools), TALLY_COUNT},
+    {"rejects", offsetof(struct risk, rejects), TALLY_COUNT},
+    {"departed_evaluations", offsetof(struct risk, departed_evaluations), TALLY_COUNT},
+    {"loss_latched", offsetof(struct risk, loss_latched), TALLY_FLAG},
 };
 
-static void add_figure(struct tally *tally, const char *name, uint64_t value)
-{
-    if (tally->n_figures == sizeof tally->figures / sizeof tally->figures[0])
-        return;
-    struct metric *m = &tally->figures[tally->n_figures++];
-    text_set(m->name, sizeof m->name, name);
-    m->value = (int64_t)value;
-}
+enum { FIGURES = sizeof figures / sizeof figures[0] };
 
 static void tell_tallies(struct teller *t)
 {
-    const unsigned char *base = (const unsigned char *)t->risk;
     struct tally *tally = &begin(t, MSG_TALLY, "risk", head_of(t->risk))->tally;
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        uint64_t count;
-        if (figures[i].kind == FIGURE_FLAG)
-            count = *(const bool *)(base + figures[i].offset);
-        else
-            memcpy(&count, base + figures[i].offset, sizeof count);
-        add_figure(tally, figures[i].name, count);
-    }
+    tally_tell(tally, figures, FIGURES, t->risk);
     done(t);
     tally = &begin(t, MSG_TALLY, "risk", head_of(t->risk))->tally;
     for (int i = 0; i < REASONS_MAX; i++) {
         char name[sizeof tally->figures[0].name];
         (void)snprintf(name, sizeof name, "%s%d", REJECTS, i);
         if (t->risk->rejects_by_reason[i] != 0)
-            add_figure(tally, name, t->risk->rejects_by_reason[i]);
+            tally_add(tally, name, t->risk->rejects_by_reason[i]);
     }
     done(t);
 }
@@ -322,22 +301,13 @@ static void restore_fills(struct risk *self, const struct message *m)
 
 static void restore_figure(struct risk *self, const struct metric *m)
 {
-    unsigned char *base = (unsigned char *)self;
-    uint64_t count = (uint64_t)m->value;
     if (strncmp(m->name, REJECTS, sizeof REJECTS - 1) == 0) {
         unsigned long reason = strtoul(m->name + sizeof REJECTS - 1, NULL, 10);
         if (reason < REASONS_MAX)
-            self->rejects_by_reason[reason] = count;
+            self->rejects_by_reason[reason] = (uint64_t)m->value;
         return;
     }
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        if (strcmp(m->name, figures[i].name) != 0)
-            continue;
-        if (figures[i].kind == FIGURE_FLAG)
-            *(bool *)(base + figures[i].offset) = count != 0;
-        else
-            memcpy(base + figures[i].offset, &count, sizeof count);
-    }
+    (void)tally_restore(m, figures, FIGURES, self);
 }
 
 static void restore_place(struct risk *self, const struct message *m)
