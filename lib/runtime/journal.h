@@ -4,8 +4,9 @@
  * epochs rise. Segments are named by their first position and rolled by size.
  *
  * Promises: what journal_write returned OK for survives the process; what journal_synced covers survives power
- * loss (as far as the device keeps fdatasync's word). A torn tail is cut at open and reported. A record whose CRC
- * does not fit is never served: reading stops with E_CORRUPT and the file, offset and position in words.
+ * loss (as far as the device keeps fdatasync's word). A torn tail is cut at open and reported, at the first hole that a
+ * loss of power has left in it. A record whose CRC does not fit is never served: reading stops with E_CORRUPT and the
+ * file, offset and position in words.
  */
 #ifndef SLUICE_RUNTIME_JOURNAL_H
 #define SLUICE_RUNTIME_JOURNAL_H
@@ -93,7 +94,7 @@ int journal_reader_open(const char *dir, uint64_t from_pos, struct journal_reade
                         char error[JOURNAL_ERROR_MAX]);
 void journal_reader_close(struct journal_reader **self);
 
-/* 1 = got a record; 0 = no more for now (a half-written tail counts as no more); E_ABSENT: what comes next was
+/* 1 = got a record; 0 = no more for now (a torn tail counts as no more); E_ABSENT: what comes next was
  * freed meanwhile; E_CORRUPT, E_IO; with words. */
 int journal_reader_next(struct journal_reader *self, struct journal_record *out);
 

@@ -49,7 +49,7 @@ static int take_lock(struct journal *self)
     return OK;
 }
 
-/* Cuts the newest segment behind its last whole record; one without a whole header goes. */
+/* Cuts the newest segment behind its last record before what does not hold; one without a whole header goes. */
 static int cut(struct journal *self, const struct cursor *c, const char *why)
 {
     off_t size;
@@ -74,9 +74,12 @@ static int cut(struct journal *self, const struct cursor *c, const char *why)
         if (!done)
             return E_IO;
     }
-    (void)journal_fail(self, OK,
-                       "%.120s/%s: cut %lld bytes of a torn tail at offset %lld, position %" PRIu64 ": %s",
-                       self->dir, name, (long long)(size - c->offset), (long long)c->offset, c->pos + 1, why);
+    char dropped[64] = "";
+    if (c->behind > 0)
+        (void)snprintf(dropped, sizeof dropped, "; whole records behind it: %" PRIu64, c->behind);
+    (void)journal_fail(
+        self, OK, "%.100s/%s: cut %lld bytes of a torn tail at offset %lld, position %" PRIu64 ": %s%s",
+        self->dir, name, (long long)(size - c->offset), (long long)c->offset, c->pos + 1, why, dropped);
     return OK;
 }
 

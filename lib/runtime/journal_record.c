@@ -12,6 +12,15 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the journal's integers are copied as they stand");
 
+/* What a device writes whole or not at all. */
+enum { BLOCK_BYTES = 512 };
+
+/* A whole record in a file: where it begins, where the next does. */
+struct found {
+    off_t at, behind;
+    uint64_t epoch;
+};
+
 static const unsigned char magic[8] = {'S', 'L', 'U', 'I', 'C', 'E', 'J', '1'};
 
 uint32_t crc32c(const void *bytes, size_t len)
@@ -157,9 +166,10 @@ static ssize_t fill(struct cursor *c, off_t from, size_t want, const unsigned ch
     return (ssize_t)(there < want ? there : want);
 }
 
-/* Whether a whole record with a later position begins somewhere behind `from`. Positions and lengths are
- * looked at before the sum, so that the search costs a sum only where a record may be. 1, 0, E_IO. */
-static int whole_behind(struct cursor *c, off_t from)
+/* Finds the first whole record with a later position that begins at or behind `from`: 1 and where it stands, how long
+ * it is, its epoch; 0, E_IO. Positions and lengths are looked at before the sum, so that the search costs a sum only
+ * where a record may be. */
+static int whole_behind(struct cursor *c, off_t from, struct found *out)
 {
     for (off_t at = from;; at += 8) {
         const unsigned char *b;
@@ -168,27 +178,76 @@ static int whole_behind(struct cursor *c, off_t from)
             return E_IO;
         if (head < RECORD_HEADER)
             return 0;
-        const uint64_t ahead = get_u64(b + 16) - c->pos;
+        const uint64_t ahead = get_u64(b + 16) - c->pos, epoch = get_u64(b + 8);
         const uint32_t len = get_u32(b + 4);
         if (len > JOURNAL_PAYLOAD_MAX || ahead == 0 ||
-            ahead > (uint64_t)(at - c->offset) / RECORD_HEADER + 1 || get_u64(b + 8) < c->epoch)
+            ahead > (uint64_t)(at - c->offset) / RECORD_HEADER + 1 || epoch < c->epoch)
             continue;
         const size_t total = record_bytes(len);
         const ssize_t got = fill(c, at, total, &b);
         if (got < 0)
             return E_IO;
-        if ((size_t)got == total && crc32c(b + 4, total - 4) == get_u32(b))
+        if ((size_t)got == total && crc32c(b + 4, total - 4) == get_u32(b)) {
+            *out = (struct found){.at = at, .behind = at + (off_t)total, .epoch = epoch};
             return 1;
+        }
     }
+}
+
+/* Whether the file has zeros from `from` to the end of that block. 1, 0, E_IO. */
+static int is_unwritten(struct cursor *c, off_t from)
+{
+    static const unsigned char zeros[BLOCK_BYTES];
+    const unsigned char *b;
+    const ssize_t got = fill(c, from, BLOCK_BYTES - (size_t)(from % BLOCK_BYTES), &b);
+    return got < 0 ? E_IO : got > 0 && memcmp(b, zeros, (size_t)got) == 0;
+}
+
+/* Whether the record at hand is not whole because a block of it was never written: its first, which ends in zeros from
+ * the record on, or a later one. A length that reaches past the end, or over a whole record, is not believed. */
+static int begins_a_hole(struct cursor *c, off_t first_whole)
+{
+    const unsigned char *b;
+    const ssize_t got = fill(c, c->offset, 8, &b);
+    if (got < 8)
+        return got < 0 ? E_IO : 0;
+    const uint32_t len = get_u32(b + 4);
+    const off_t end = c->offset + (off_t)(len <= JOURNAL_PAYLOAD_MAX ? record_bytes(len) : RECORD_HEADER);
+    int unwritten = is_unwritten(c, c->offset);
+    for (off_t at = c->offset - c->offset % BLOCK_BYTES + BLOCK_BYTES;
+         unwritten == 0 && end <= first_whole && at < end; at += BLOCK_BYTES)
+        unwritten = is_unwritten(c, at);
+    return unwritten;
+}
+
+/* Whole records behind a hole, into c->behind. TORN; CORRUPT when they are of more than one epoch: each owner has put
+ * on disk what it found before it began its own, so the hole is no loss of what was not synced. E_IO. */
+static int count_behind(struct cursor *c, struct found whole)
+{
+    const uint64_t epoch = whole.epoch;
+    int got = 1;
+    for (c->behind = 0; got == 1 && whole.epoch == epoch; c->behind++)
+        got = whole_behind(c, whole.behind, &whole);
+    return got < 0 ? E_IO : got == 1 ? CURSOR_CORRUPT : CURSOR_TORN;
 }
 
 /* Says what a record that does not hold is: the torn tail, or damage. */
 static int judge(struct cursor *c, const char *why)
 {
+    struct found whole;
     c->why = why;
-    const int behind = whole_behind(c, c->offset + 8);
+    c->behind = 0;
+    int got = whole_behind(c, c->offset + 8, &whole);
+    if (got == 1) {
+        const int hole = c->offset < SEGMENT_HEADER ? 0 : begins_a_hole(c, whole.at);
+        got = hole < 0 ? E_IO : hole ? count_behind(c, whole) : CURSOR_CORRUPT;
+        if (got == CURSOR_TORN)
+            c->why = "a block was never written";
+    } else if (got == 0) {
+        got = CURSOR_TORN;
+    }
     c->have = 0;
-    return behind < 0 ? E_IO : behind ? CURSOR_CORRUPT : CURSOR_TORN;
+    return got;
 }
 
 int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
@@ -202,6 +261,7 @@ int cursor_open(struct cursor *c, const char *dir, uint64_t first_pos)
     c->at = 0;
     c->have = 0;
     c->why = "";
+    c->behind = 0;
     const int dir_fd = disk_dir(dir, false);
     c->fd = dir_fd < 0 ? -1 : disk_open(dir_fd, name, O_RDONLY);
     const int number = errno;

@@ -16,8 +16,12 @@
  *  32  payload, then zeros to a multiple of 8
  * All little-endian.
  *
- * A record that does not hold is the torn tail when nothing whole comes after it in the last segment; otherwise
- * it is corruption.
+ * A record that does not hold is the torn tail when, in the last segment, nothing whole comes after it, or when it does
+ * not hold because of a hole: zeros to the end of a block of 512 bytes, from the record's begin or from the begin of a
+ * block of it on. Blocks reach the disk in any order, so a loss of power leaves such holes in what was not synced, with
+ * whole records behind them. A sync covers all that comes before, so nothing behind a hole was ever synced; and an owner
+ * syncs what it finds before it begins a new epoch, so behind a hole there is one epoch only. Anything else is
+ * corruption. (A record that holds a whole block of zeros itself, and then a flipped bit, is taken for a hole.)
  */
 #ifndef SLUICE_RUNTIME_JOURNAL_RECORD_H
 #define SLUICE_RUNTIME_JOURNAL_RECORD_H
@@ -60,8 +64,8 @@ int segments_list(const char *dir, uint64_t *first, size_t max);
 enum cursor_result {
     CURSOR_RECORD,
     CURSOR_END,    /* ends after a whole record */
-    CURSOR_TORN,   /* ends within a record, with nothing whole behind */
-    CURSOR_CORRUPT /* a record does not hold, and whole ones follow */
+    CURSOR_TORN,   /* ends within a record, with nothing whole behind, or at a hole */
+    CURSOR_CORRUPT /* a record does not hold, without a hole, and whole ones follow */
 };
 
 enum { CURSOR_BYTES = 2 * RECORD_MAX };
@@ -76,6 +80,7 @@ struct cursor {
     size_t have;          /* bytes in it */
     unsigned char *bytes; /* CURSOR_BYTES, the caller's */
     const char *why;      /* TORN and CORRUPT: what is wrong, in words */
+    uint64_t behind;      /* TORN: whole records behind the hole */
 };
 
 /* Opens a segment and reads its header: CURSOR_END when that holds, CURSOR_TORN, CURSOR_CORRUPT, or E_IO, E_ABSENT.
