@@ -1,6 +1,7 @@
 /* What the ledgers say is held, by arithmetic of the harness's own: the sum of exec's fills, and nothing else, is what
  * exec's positions, risk's routes and both their snapshots may tell. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/decimal.h"
@@ -103,6 +104,40 @@ money holdings_worst(const struct intent_leg *leg, const struct decision *d, con
     return rest > 0 ? rest : 0;
 }
 
+/* Fills that exec has told and then lost with its power. They stand at the venue, where it finds them again; until then its
+ * ledger is less than what is held, and the gate may have heard of them. */
+static struct fill *lost;
+static uint32_t n_lost;
+
+void holdings_lost(const struct fill *fill)
+{
+    lost = realloc(lost, (n_lost + 1) * sizeof *lost);
+    if (!lost)
+        violated("out of memory");
+    lost[n_lost++] = *fill;
+}
+
+static bool is_found_again(const struct fill *fill)
+{
+    const struct ledger_watch *l = &ledgers[STREAM_EXEC];
+    for (uint64_t i = l->n; i > 0; i--) {
+        const struct fill *f = &l->records[i - 1].message->fill;
+        if (l->records[i - 1].type == MSG_FILL && strcmp(f->trade_id, fill->trade_id) == 0 &&
+            strcmp(f->venue, fill->venue) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool lacks_fills(const struct intent_leg *leg)
+{
+    for (uint32_t i = 0; i < n_lost; i++)
+        if (strcmp(lost[i].symbol, leg->symbol) == 0 && strcmp(lost[i].venue, leg->venue) == 0 &&
+            !is_found_again(&lost[i]))
+            return true;
+    return false;
+}
+
 /* The gate values it at the mid of its book; the leg's price is off from that, by far less than a fiftieth. */
 void holdings_within(const struct message *decision, const struct intent_leg *leg, money open, money limit)
 {
@@ -114,7 +149,7 @@ void holdings_within(const struct message *decision, const struct intent_leg *le
         return;
     if (money_scale(after, (struct dec){leg->price, leg->price_exp}, ROUND_DOWN, &value) != OK)
         violated("an amount cannot be");
-    if (value <= limit + limit / 50)
+    if (value <= limit + limit / 50 || lacks_fills(leg))
         return;
     money_format(value, text);
     violated("decision %" PRIu64 "/%" PRIu64 " may make a position of %s in %s %s, which is above the limit",

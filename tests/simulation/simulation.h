@@ -237,6 +237,7 @@ void invariants_stored(const char *stream, uint64_t epoch, uint64_t pos);
 /* What is held, wherever it is told, is the sum of exec's fills. */
 void holdings_position(const struct message *m);
 void holdings_route(const struct message *m);
+void holdings_lost(const struct fill *fill); /* it was told, and is no longer in exec's ledger */
 /* Base units of a leg's instrument and side that a decision, which is open at that place, may still fill. */
 money holdings_worst(const struct intent_leg *leg, const struct decision *d, const struct place_at *open);
 /* With so much open on its side, and what is held, the position stays within the limit at the leg's price. */

@@ -238,8 +238,9 @@ void watch_power_lost(int stream)
     if (surviving < l->synced_pos)
         violated("the simulation's own disk has lost %s's synced position %" PRIu64, l->name, l->synced_pos);
     const uint64_t before = ledger_head(stream);
-    while (l->n && l->records[l->n - 1].pos > surviving)
-        forget_last(l);
+    for (; l->n && l->records[l->n - 1].pos > surviving; forget_last(l))
+        if (l->records[l->n - 1].published && l->records[l->n - 1].type == MSG_FILL)
+            holdings_lost(&l->records[l->n - 1].message->fill);
     l->synced_pos = ledger_head(stream);
     if (before != ledger_head(stream))
         TRACE("%s loses positions %" PRIu64 " to %" PRIu64, l->name, surviving + 1, before);
