@@ -5,7 +5,7 @@
 #include "lib/market/view.h"
 #include "tests/simulation/network.h"
 
-enum { BOOKS_MOST = 16, VENUES_MOST = 4, TOLD_MOST = 1024, BEATS_KEPT = 3 };
+enum { BOOKS_MOST = 16, VENUES_MOST = 4, TOLD_MOST = 1024, BEATS_KEPT = 2 };
 
 /* Within that, nothing being wrong, all have what the feed said last: two repetitions of what is quiet. */
 #define AGREE_NS     (6 * NS_PER_SEC)

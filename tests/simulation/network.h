@@ -69,6 +69,7 @@ int64_t queue_first_ns(const struct queue *q); /* when its first arrives; NEVER 
 struct packet *queue_take(struct queue *q);    /* the first, with the queue's hold on it */
 void queue_keep(struct queue *q, uint32_t n);  /* the first n, no others */
 uint32_t queue_arrived(const struct queue *q);
+void queue_hurry(struct queue *q);             /* what is under way for long arrives now */
 void queue_break_off(struct queue *q); /* of what is under way some comes, the rest is lost */
 
 /* ---- connections ----------------------------------------------------------------------------------------------- */

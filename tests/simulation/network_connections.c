@@ -299,6 +299,9 @@ void network_stray_intent(const void *bytes, size_t len)
 
 void network_heal(void)
 {
-    for (struct connection *c = connections; c; c = c->next)
+    for (struct connection *c = connections; c; c = c->next) {
         c->cut_until_ns = c->slow_until_ns = c->lose_until_ns = 0;
+        if (c->role == SOCKET_MARKET_SUB)
+            queue_hurry(&c->back);
+    }
 }

@@ -86,3 +86,15 @@ void queue_break_off(struct queue *q)
         sent++;
     queue_keep(q, here + (uint32_t)draw(sent - here + 1));
 }
+
+void queue_hurry(struct queue *q)
+{
+    const int64_t soon_ns = world.mono_ns + NS_PER_MS;
+    for (uint32_t i = 0; i < q->n; i++) {
+        int64_t *at_ns = &q->items[(q->head + i) % q->capacity].at_ns;
+        if (*at_ns > soon_ns && *at_ns != NEVER)
+            *at_ns = soon_ns;
+    }
+    if (q->last_ns > soon_ns)
+        q->last_ns = soon_ns;
+}
