@@ -1,16 +1,30 @@
 /* Power loss: a file keeps what was synced, and of what was only written some first part, torn at any byte, whose last
- * bytes may be zeros. A name that was made, changed or removed since its directory was synced may be so or as before. */
+ * bytes may be zeros; or its blocks reach the device in any order, and each is there by itself or is not. A name that was
+ * made, changed or removed since its directory was synced may be so or as before. */
 #include <string.h>
 
 #include "tests/simulation/disk_files.h"
 
+enum { BLOCK_BYTES = 512 };
+
+/* Of each block that is lost the device has what was synced of it. */
+static void lose_blocks(struct disk_file *file, int64_t kept, int permille)
+{
+    for (int64_t at = file->safe_size; at < kept;) {
+        const int64_t next = at - at % BLOCK_BYTES + BLOCK_BYTES;
+        const int64_t end = next < kept ? next : kept;
+        if (chance(permille))
+            memset(file->bytes + at, 0, (size_t)(end - at));
+        at = end;
+    }
+}
+
 static void lose_unsynced_bytes(struct disk_file *file)
 {
-    int64_t kept = file->safe_size;
-    if (file->size > file->safe_size)
+    const bool any_order = file->size > file->safe_size && chance(500);
+    int64_t kept = any_order ? file->size : file->safe_size;
+    if (!any_order && file->size > file->safe_size && chance(700))
         kept += (int64_t)draw((uint64_t)(file->size - file->safe_size) + 1);
-    if (chance(300))
-        kept = file->safe_size;
     if (file->dirty_from < file->safe_size || file->size < file->safe_size) {
         /* Rewritten before its safe end: the old bytes come back. */
         file_set_size(file, file->safe_size);
@@ -20,10 +34,12 @@ static void lose_unsynced_bytes(struct disk_file *file)
     if (file->safe_size)
         memcpy(file->bytes, file->safe, (size_t)file->safe_size);
     const int64_t unsafe = kept - file->safe_size;
-    if (unsafe > 0 && chance(300)) {
+    if (unsafe > 0 && !any_order && chance(300)) {
         const int64_t zeros = 1 + (int64_t)draw((uint64_t)(unsafe < 512 ? unsafe : 512));
         memset(file->bytes + kept - zeros, 0, (size_t)zeros);
     }
+    if (any_order)
+        lose_blocks(file, kept, 100 + (int)draw(600));
     file->size = kept;
     /* What is read back after the power has come back is on the device. */
     file_reserve(&file->safe, &file->safe_capacity, kept);
