@@ -29,7 +29,8 @@ int journal_fail_segment(struct journal *self, uint64_t first_pos, const char *w
 
 void journal_mark_doubt(struct journal *self)
 {
-    disk_close(disk_open(self->dir_fd, JOURNAL_DOUBT, O_WRONLY | O_CREAT));
+    if (disk_rename(self->dir_fd, JOURNAL_MARK, JOURNAL_DOUBT) != 0)
+        disk_close(disk_open(self->dir_fd, JOURNAL_DOUBT, O_WRONLY | O_CREAT));
 }
 
 /* ---- syncing ----------------------------------------------------------------------------------------- */

@@ -176,9 +176,17 @@ static int secure_tail(struct journal *self)
         journal_mark_doubt(self);
         return E_IO;
     }
-    if (doubt && disk_remove(self->dir_fd, JOURNAL_DOUBT) != 0)
+    if (doubt && disk_rename(self->dir_fd, JOURNAL_DOUBT, JOURNAL_MARK) != 0)
         return journal_fail(self, E_IO, "%.120s/" JOURNAL_DOUBT ": %s", self->dir, strerror(errno));
     return OK;
+}
+
+/* Where there is no room for it now, a failed sync tries again to make one. */
+static void keep_mark(struct journal *self)
+{
+    off_t size;
+    if (self->options.sync_every_ns >= 0 && disk_size(self->dir_fd, JOURNAL_MARK, &size) != 0)
+        disk_close(disk_open(self->dir_fd, JOURNAL_MARK, O_WRONLY | O_CREAT));
 }
 
 static int find_segments(struct journal *self)
@@ -220,6 +228,8 @@ int journal_open(const char *dir, const struct journal_options *options, struct 
         status = take_lock(self);
     if (status == OK)
         status = find_segments(self);
+    if (status == OK)
+        keep_mark(self);
     self->tail_pos = self->head_pos;
     self->tail_epoch = self->head_epoch;
     self->buffer_pos = self->head_pos + 1;

@@ -57,6 +57,8 @@ int journal_fail_segment(struct journal *self, uint64_t first_pos,
  * show bytes, and call them clean, that the device does not have. It needs no sync itself: what makes it go, a
  * new start of the machine, makes those bytes go too. */
 #define JOURNAL_DOUBT "sync-failed"
+/* It waits as an empty file that is renamed: a disk that is full has no room for a new one. */
+#define JOURNAL_MARK "sync-mark"
 void journal_mark_doubt(struct journal *self);
 
 void journal_sync_beat(void *journal);                                            /* on the sync thread */

@@ -39,7 +39,7 @@ static bool fails(int *to_go)
 
 int disk_open(int dir, const char *name, int flags)
 {
-    if ((flags & O_CREAT) && space == 0 && strstr(name, ".log")) {
+    if ((flags & O_CREAT) && space == 0 && (strstr(name, ".log") || strstr(name, "sync-"))) {
         errno = ENOSPC;
         return -1;
     }
@@ -278,6 +278,34 @@ START_TEST(after_a_failed_sync_nothing_counts_until_the_next_process_has_written
 }
 END_TEST
 
+START_TEST(a_sync_that_fails_on_a_full_disk_is_noted_all_the_same)
+{
+    struct stat one, two;
+    char path[80];
+    (void)snprintf(path, sizeof path, "%s/00000000000000000001.log", dir);
+    open_journal(&always);
+    for (uint64_t pos = 1; pos <= 2; pos++) {
+        ck_assert_int_eq(append(pos), OK);
+        ck_assert_int_eq(journal_write(journal), OK);
+        ck_assert_int_eq(stat(path, pos == 1 ? &one : &two), 0);
+    }
+    ck_assert_int_eq(append(3), OK);
+    space = two.st_size - one.st_size; /* the record's, and then no more */
+    syncs_to_go = 0;
+    ck_assert_int_eq(journal_write(journal), E_IO);
+    ck_assert_int_eq((int)space, 0);
+    ck_assert(journal_doubtful(journal));
+    ck_assert(doubt_is_noted());
+    journal_close(&journal);
+    space = -1;
+    bytes_put = 0;
+    open_journal(&always);
+    ck_assert_uint_ge(bytes_put, (uint64_t)two.st_size);
+    ck_assert(!doubt_is_noted());
+    expect_all(3);
+}
+END_TEST
+
 START_TEST(a_sync_that_fails_at_the_start_is_not_believed_the_next_time_either)
 {
     open_journal(&never);
@@ -352,6 +380,7 @@ int main(void)
     tcase_add_test(all, a_full_disk_at_the_end_of_a_process_leaves_what_was_written);
     tcase_add_loop_test(all, a_segment_whose_making_fails_leaves_no_file_and_is_made_again, 0, 2);
     tcase_add_test(all, after_a_failed_sync_nothing_counts_until_the_next_process_has_written_it_anew);
+    tcase_add_test(all, a_sync_that_fails_on_a_full_disk_is_noted_all_the_same);
     tcase_add_test(all, a_sync_that_fails_at_the_start_is_not_believed_the_next_time_either);
     tcase_add_test(all, a_sync_that_fails_on_the_rhythm_is_told_by_the_next_call);
     tcase_add_test(all, no_segment_is_begun_behind_one_whose_sync_failed);
