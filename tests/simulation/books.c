@@ -139,6 +139,16 @@ static void hear_beat(struct hearer *h, const struct message *m)
     v->late = false;
 }
 
+/* Receipt of the newest that is known of its best prices. */
+static void receipt_of(const struct heard *b, int64_t *mono_ns, int64_t *market_ns)
+{
+    const bool comparable = b->best.venue_seq != 0 && b->venue_seq != 0;
+    const bool newer = b->best.market_ns != 0 &&
+                       (comparable ? b->best.venue_seq > b->venue_seq : b->best.market_ns > b->market_ns);
+    *mono_ns = newer ? b->best.mono_ns : b->mono_ns;
+    *market_ns = newer ? b->best.market_ns : b->market_ns;
+}
+
 /* false: of a past life of the feed */
 static bool hear_epoch(struct hearer *h, uint64_t epoch)
 {
@@ -150,6 +160,8 @@ static bool hear_epoch(struct hearer *h, uint64_t epoch)
     for (int i = 0; i < h->n_books; i++) {
         h->books[i].awaited = true;
         h->books[i].seq = 0;
+        /* what was known stays known, and is as old as it is */
+        receipt_of(&h->books[i], &h->books[i].mono_ns, &h->books[i].market_ns);
         memset(&h->books[i].best, 0, sizeof h->books[i].best);
     }
     return true;
@@ -213,16 +225,6 @@ void books_subscribed(const struct process *p, const char *prefix)
 static bool is_right(const struct heard *b)
 {
     return b && b->said_live && !b->awaited;
-}
-
-/* Receipt of the newest that is known of its best prices. */
-static void receipt_of(const struct heard *b, int64_t *mono_ns, int64_t *market_ns)
-{
-    const bool comparable = b->best.venue_seq != 0 && b->venue_seq != 0;
-    const bool newer = b->best.market_ns != 0 &&
-                       (comparable ? b->best.venue_seq > b->venue_seq : b->best.market_ns > b->market_ns);
-    *mono_ns = newer ? b->best.mono_ns : b->mono_ns;
-    *market_ns = newer ? b->best.market_ns : b->market_ns;
 }
 
 /* ---- and what its view says ------------------------------------------------------------------------------------ */
