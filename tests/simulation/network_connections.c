@@ -301,7 +301,7 @@ void network_heal(void)
 {
     for (struct connection *c = connections; c; c = c->next) {
         c->cut_until_ns = c->slow_until_ns = c->lose_until_ns = 0;
-        if (c->role == SOCKET_MARKET_SUB)
-            queue_hurry(&c->back);
+        queue_hurry(&c->out);
+        queue_hurry(&c->back);
     }
 }
