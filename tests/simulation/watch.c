@@ -295,6 +295,16 @@ static void check_sent(int stream, const struct message *m, const void *bytes, s
     note_said(stream, found);
 }
 
+/* Whose route it is, and a halt: who hears of them acts on them at once. */
+static void check_safe(int stream, const struct message *m)
+{
+    const struct ledger_watch *l = &ledgers[stream];
+    const bool relied_on = m->env.type == MSG_EPOCH || m->env.type == MSG_ASSIGN || m->env.type == MSG_STATE;
+    if (relied_on && m->env.pos > l->synced_pos)
+        violated("%s publishes %s %" PRIu64 "/%" PRIu64 "; %" PRIu64 " is synced", l->name,
+                 message_kind(m->env.type)->body->name, m->env.epoch, m->env.pos, l->synced_pos);
+}
+
 void watch_published(int stream, const void *bytes, size_t len)
 {
     struct message m;
@@ -306,6 +316,7 @@ void watch_published(int stream, const void *bytes, size_t len)
         return;
     }
     check_sent(stream, &m, bytes, len);
+    check_safe(stream, &m);
 }
 
 void watch_replayed(int stream, const void *bytes, size_t len)
