@@ -1,5 +1,5 @@
 """A feed alone, connected to emulated venues, and all that is heard of both: book messages with the moment at which they
-came, and what the emulator tells."""
+were sent, and what the emulator tells."""
 import collections
 import json
 import os
@@ -36,6 +36,7 @@ class Pair(Run):
         self.feed_lines, self.depth = feed, depth or {}
         self.seen = collections.defaultdict(list)  # (venue, symbol) -> [Seen]
         self.clock_offset_ns = {}
+        self.utc_less_mono_ns = time.time_ns() - time.monotonic_ns()
         self.events, self.part, self.scripts, self.windows = [], b"", [], collections.defaultdict(list)
 
     def begin(self, *_):
@@ -87,7 +88,6 @@ class Pair(Run):
         """All that has come by now."""
         while self.socket.poll(0):
             _topic, frame = self.socket.recv_multipart()
-            now_ns = time.monotonic_ns()
             envelope = msgpack.unpackb(frame, strict_map_key=False)
             body = envelope[8]
             if envelope[1] == NUMBERS["venue"]:
@@ -98,7 +98,7 @@ class Pair(Run):
             at = BOOK_FIELDS
             exponents = body[at["price_exp"]], body[at["qty_exp"]]
             self.seen[body[at["venue"]], body[at["symbol"]]].append(Seen(
-                now_ns, body[at["state"]] == LIVE, REASONS[body[at["reason"]]], body[at["venue_seq"]],
+                envelope[6] - self.utc_less_mono_ns, body[at["state"]] == LIVE, REASONS[body[at["reason"]]], body[at["venue_seq"]],
                 body[at["venue_time"]], body[at["recv_mono"]], body[at["recv_time"]],
                 levels(exponents, body[at["bids"]]), levels(exponents, body[at["asks"]])))
         self.read_events()

@@ -7,7 +7,7 @@ import json
 from decimal import Decimal
 
 # line of the recording, moment in it (s), the venue's count or time, best first
-State = collections.namedtuple("State", "line at_s seq time_ns bids asks shows")
+State = collections.namedtuple("State", "line at_s seq time_ns bids asks changes")
 MS = 1_000_000
 
 
@@ -58,10 +58,10 @@ class Truth:
             for state in states:
                 self.at[name][state.seq or state.time_ns].append(state)
 
-    def keep(self, name, seq, time_ns, shows=0):
+    def keep(self, name, seq, time_ns, changes=None):
         bids, asks = self.books[name]
         self.states[name].append(State(self.line, self.at_s, seq, time_ns, top(bids, True, self.depth),
-                                       top(asks, False, self.depth), shows))
+                                       top(asks, False, self.depth), changes))
 
     def binance(self, record):
         text = record["msg"]
@@ -111,10 +111,10 @@ class Truth:
         name, data = message["arg"]["instId"], message["data"][0]
         if message["action"] == "snapshot":
             self.books[name] = ({}, {})
-        for side, levels in zip(self.books[name], (data["bids"], data["asks"])):
-            put(side, [level[:2] for level in levels])
-        seq = data.get("seqId", 0)
-        self.keep(name, seq, int(data["ts"]) * MS, max(len(data["bids"]), len(data["asks"])))
+        changes = [[level[:2] for level in data[side]] for side in ("bids", "asks")]
+        for side, levels in zip(self.books[name], changes):
+            put(side, levels)
+        self.keep(name, data.get("seqId", 0), int(data["ts"]) * MS, changes)
 
     def kraken(self, record):
         text = record["msg"]
@@ -127,14 +127,26 @@ class Truth:
         name = data["symbol"]
         if message["type"] == "snapshot":
             self.books[name] = ({}, {})
-        for side, levels in zip(self.books[name], (data["bids"], data["asks"])):
-            put(side, [(level["price"], level["qty"]) for level in levels])
+        changes = [[(level["price"], level["qty"]) for level in data[side]] for side in ("bids", "asks")]
+        for side, levels in zip(self.books[name], changes):
+            put(side, levels)
         cut(self.books[name], self.kraken_depth)
-        self.keep(name, 0, utc_ns(data["timestamp"]) if "timestamp" in data else 0)
+        self.keep(name, 0, utc_ns(data["timestamp"]) if "timestamp" in data else 0, changes)
 
     def after(self, name, line):
         """The first state behind a line; None: there is no more."""
         return next((state for state in self.states[name] if state.line > line), None)
+
+    def shows(self, name, line, n):
+        """Whether, of the n best levels, one is wrong behind the next change, had the message at the line not come."""
+        states = self.states[name]
+        i = next(i for i, state in enumerate(states) if state.line >= line)
+        if i == 0 or i + 1 == len(states):
+            return False
+        before, after = ([dict(side) for side in (state.bids, state.asks)] for state in (states[i - 1], states[i + 1]))
+        for side, levels in zip(before, states[i + 1].changes):
+            put(side, levels)
+        return any(top(a, highest, n) != top(b, highest, n) for a, b, highest in zip(before, after, (True, False)))
 
     def on(self, name, line):
         return next((state for state in self.states[name] if state.line >= line), None)
