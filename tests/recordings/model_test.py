@@ -51,6 +51,7 @@ class BinanceModel:
 
     def __init__(self, chained):
         self.chained, self.synced, self.buffer, self.feeds, self.source = chained, False, [], set(), None
+        self.parted = False  # all connections that fed it are gone: a snapshot has nothing to be followed by
 
     def verdict(self, e):
         if not self.chained:
@@ -97,6 +98,7 @@ class BinanceModel:
         """True when the book was touched and is synchronised."""
         if self.source not in self.feeds:
             self.source = conn
+        self.parted = False
         self.feeds.add(conn)
         if conn != self.source:
             if self.synced:
@@ -117,7 +119,7 @@ class BinanceModel:
         return False
 
     def on_snapshot(self, s):
-        if self.synced:
+        if self.synced or self.parted:
             return False
         self.last, self.fresh = s["lastUpdateId"], True
         rest = [e for e in self.buffer if self.verdict(e) != "old"]
@@ -139,8 +141,11 @@ class BinanceModel:
             return False
         self.source = min(self.feeds, default=None)
         if self.feeds and self.synced:
-            return self.take_over(self.source) and self.synced
-        self.synced, self.buffer = False, []
+            if self.take_over(self.source):
+                return self.synced
+            self.synced = not self.buffer  # what waits does not join
+            return False
+        self.synced, self.buffer, self.parted = False, [], not self.feeds
         return False
 
 

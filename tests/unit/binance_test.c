@@ -448,8 +448,43 @@ START_TEST(diffs_that_waited_for_a_lost_socket_are_forgotten)
 {
     diff(11, 11);
     frame(FRAME_CONNECT, 1, "wss://stream.binance.com/ws", "");
-    snapshot(5);
-    ck_assert_live("100 1 101 3");
+    diff(13, 13);
+    snapshot(12); /* which 11 would not join */
+    ck_assert_live("100 13 101 3");
+}
+END_TEST
+
+START_TEST(a_snapshot_that_is_answered_when_the_connection_is_gone_makes_no_book_live)
+{
+    snapshot(10);
+    diff(11, 11);
+    frame(FRAME_CLOSE, 1, "wss://stream.binance.com/ws", "");
+    snapshot(11);
+    ck_assert_stale(STALE_DISCONNECT);
+    frame(FRAME_CONNECT, 1, "wss://stream.binance.com/ws", "");
+    snapshot(12);
+    ck_assert_stale(STALE_DISCONNECT);
+    ck_assert_uint_eq(ops->counters(market)->snapshots_rejected, 2);
+    diff(14, 14);
+    snapshot(12);
+    ck_assert_stale(STALE_DISCONNECT);
+    snapshot(13);
+    ck_assert_live("100 14 101 3");
+}
+END_TEST
+
+START_TEST(a_connection_that_is_lost_while_the_one_beside_it_is_ahead_leaves_a_gap_at_once)
+{
+    snapshot(10);
+    diff(11, 11);
+    frame(FRAME_WS, 2, "wss://stream.binance.com/ws",
+          "{\"e\":\"depthUpdate\",\"s\":\"ETHUSDT\",\"U\":13,\"u\":13,\"b\":[],\"a\":[]}");
+    ck_assert_live("100 11 101 3");
+    frame(FRAME_CLOSE, 1, "wss://stream.binance.com/ws", "");
+    ck_assert_stale(STALE_GAP); /* 12 came on neither */
+    snapshot(12);               /* and 13 has waited for it */
+    ck_assert_int_eq(l2_book_state(ops->book_at(market, 0)->book), BOOK_LIVE);
+    ck_assert_uint_eq(ops->book_at(market, 0)->venue_seq, 13);
 }
 END_TEST
 
@@ -693,6 +728,8 @@ int main(void)
     tcase_add_test(spot, what_is_not_asked_for_is_ignored);
     tcase_add_test(spot, a_socket_that_is_opened_anew_loses_the_books_it_alone_fed);
     tcase_add_test(spot, diffs_that_waited_for_a_lost_socket_are_forgotten);
+    tcase_add_test(spot, a_snapshot_that_is_answered_when_the_connection_is_gone_makes_no_book_live);
+    tcase_add_test(spot, a_connection_that_is_lost_while_the_one_beside_it_is_ahead_leaves_a_gap_at_once);
     tcase_add_test(spot, the_wait_is_bounded_and_an_old_snapshot_cannot_join_what_is_left);
     tcase_add_test(spot, a_snapshot_is_known_by_its_url_in_any_case);
     tcase_add_test(spot, urls_tell_the_market);

@@ -253,11 +253,26 @@ static bool take_over(struct venue_market *self, struct feed_book *book)
     return true;
 }
 
+/* The connection whose diffs were taken is gone, another one stood by. */
+static void inherit(struct venue_market *self, struct feed_book *book)
+{
+    const struct l2_change *changes;
+    book->standby = book->source;
+    if (take_over(self, book))
+        return;
+    const struct diff *first = pending_first(&book->pending, &changes);
+    if (!first) /* it has brought nothing that is new */
+        return;
+    say_gap(self, book, first->ids); /* it was ahead of what was received on the other: these diffs wait */
+    binance_book_lose(self, book, STALE_GAP);
+}
+
 bool binance_book_fed(struct feed_book *book, uint32_t conn)
 {
     uint64_t *feeds = &book->shown.feeds;
     if (!(*feeds & UINT64_C(1) << book->source))
         book->source = conn % 64;
+    book->parted = false;
     *feeds |= UINT64_C(1) << conn % 64;
     return book->source == conn % 64;
 }
@@ -277,10 +292,10 @@ void binance_book_cut(struct venue_market *self, struct feed_book *book, uint32_
     bool others = book->shown.feeds != 0;
     book->source = others ? (uint32_t)__builtin_ctzll(book->shown.feeds) : 0;
     if (others && book->synced) {
-        book->standby = book->source;
-        (void)take_over(self, book); /* nothing pending: it has brought nothing that is new */
+        inherit(self, book);
         return;
     }
+    book->parted = !others;
     pending_clear(&book->pending);
     if (book->synced)
         binance_book_lose(self, book, STALE_DISCONNECT);
@@ -343,7 +358,8 @@ int binance_book_take_snapshot(struct venue_market *self, struct feed_book *book
                                int64_t venue_time)
 {
     bool behind = book->synced && last < book->shown.venue_seq; /* the diffs since then are not kept */
-    if (behind || !snapshot_joins(self, book, last)) {
+    /* Asked for before the connection was lost, answered after: what changes from here on, nobody hears. */
+    if (behind || book->parted || !snapshot_joins(self, book, last)) {
         self->counters.snapshots_rejected++;
         return OK;
     }

@@ -16,6 +16,7 @@ struct feed_book {
     bool synced;            /* a snapshot is loaded and every diff since was joined */
     bool fresh;             /* no diff was joined since the snapshot */
     bool was_live;
+    bool parted; /* every connection that brought diffs is gone: no snapshot helps until one brings them again */
     bool announced;
     bool sends_trades; /* single trades come, so their aggregates would count twice */
     uint32_t source;        /* bit of shown.feeds whose diffs are taken */
