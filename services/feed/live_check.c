@@ -1,6 +1,7 @@
 /* What the config says about live venues, held against what the venues are. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
@@ -36,14 +37,32 @@ static int unknown_venue(uint32_t i, const char *name, char error[CONFIG_ERROR_M
     return E_ABSENT;
 }
 
+/* HOST[:PORT][/PATH]: what a socket can be opened to. */
+static bool is_place(const char *at)
+{
+    const char *end = at + strcspn(at, "/"), *host = at, *port;
+    char *stop;
+    for (const char *c = at; *c; c++)
+        if (*c <= ' ' || *c == 127 || strchr("?#@", *c))
+            return false;
+    if (*at == '[' && !(at = memchr(at, ']', (size_t)(end - at))))
+        return false;
+    port = memchr(at, ':', (size_t)(end - at));
+    if ((port ? port : end) == host || (*host == '[' && at + 1 != (port ? port : end)))
+        return false;
+    if (!port)
+        return !*end || end[strlen(end) - 1] != '/';
+    long number = port[1] >= '0' && port[1] <= '9' ? strtol(port + 1, &stop, 10) : 0;
+    return number > 0 && number < 65536 && stop == end && (!*end || end[strlen(end) - 1] != '/');
+}
+
 static int check_url(uint32_t i, const char *key, const char *url, const char *scheme,
                      char error[CONFIG_ERROR_MAX])
 {
     size_t len = strlen(scheme);
     bool plain = strncmp(url, scheme, len) == 0, safe = plain && url[len] == 's';
-    const char *host = url + len + safe;
-    if (!*url || (plain && strncmp(host, "://", 3) == 0 && host[3] && host[3] != '/' &&
-                  url[strlen(url) - 1] != '/' && !strchr(url, '?')))
+    const char *rest = url + len + safe;
+    if (!*url || (plain && strncmp(rest, "://", 3) == 0 && is_place(rest + 3)))
         return OK;
     (void)snprintf(
         error, CONFIG_ERROR_MAX,
