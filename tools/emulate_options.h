@@ -2,7 +2,7 @@
 #ifndef SLUICE_TOOLS_EMULATE_OPTIONS_H
 #define SLUICE_TOOLS_EMULATE_OPTIONS_H
 
-#include "venues/emulator.h"
+#include "venues/emulator/emulator.h"
 
 enum emulate_end { END_STAY, END_CLOSE, END_EXIT };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "venues/emulator.h"
+#include "venues/emulator/emulator.h"
 
 enum { SENT_MAX = 64, TEXT_BYTES = 2048 };
 

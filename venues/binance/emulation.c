@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
-#include "venues/emulator.h"
+#include "venues/emulator/emulator.h"
 #include "venues/url.h"
 
 enum { COMBINED = 1 };

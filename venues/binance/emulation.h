@@ -1,7 +1,7 @@
 #ifndef SLUICE_VENUES_BINANCE_EMULATION_H
 #define SLUICE_VENUES_BINANCE_EMULATION_H
 
-#include "venues/emulation.h"
+#include "venues/emulator/emulation.h"
 
 extern const struct emulation binance_emulation, binance_us_emulation, binance_usdm_emulation,
     binance_coinm_emulation;

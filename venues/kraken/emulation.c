@@ -9,7 +9,7 @@
 #include <zlib.h>
 
 #include "lib/base/text.h"
-#include "venues/emulator.h"
+#include "venues/emulator/emulator.h"
 #include "venues/url.h"
 
 enum { CHECKED_LEVELS = 10, USUAL_DEPTH = 10 };
