@@ -1,8 +1,10 @@
 /* What the config says about live venues, held against what the venues are. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/text.h"
 #include "services/feed/live.h"
@@ -138,7 +140,14 @@ static int check_venue(const struct config *config, uint32_t i, char error[CONFI
         status = check_depth(i, v->depth, ops->line, error);
     if (status == OK)
         status = check_url(i, "ws_url", v->ws_url, "ws", error);
-    return status == OK ? check_url(i, "rest_url", v->rest_url, "http", error) : status;
+    if (status == OK)
+        status = check_url(i, "rest_url", v->rest_url, "http", error);
+    if (status == OK && *v->ca_file && access(v->ca_file, R_OK) != 0) {
+        (void)snprintf(error, CONFIG_ERROR_MAX, "venues.%u.ca_file: \"%.120s\": %s; expected a PEM file", i,
+                       v->ca_file, strerror(errno));
+        return E_IO;
+    }
+    return status;
 }
 
 int live_check(const struct config *config, char error[CONFIG_ERROR_MAX])

@@ -121,8 +121,8 @@ static void page_links(struct live_venue *v, struct reply *reply, int64_t mono_n
     struct link_status link;
     for (uint32_t i = 0; connector_link(v->connector, i, &link); i++) {
         char name[40];
-        (void)snprintf(name, sizeof name, "link_%u_%s%s_%s", i, link.books ? "books" : "",
-                       link.trades ? "trades" : "", link_state_text(link.state));
+        (void)snprintf(name, sizeof name, "link_%u%s%s_%s", i, link.books ? "_books" : "",
+                       link.trades ? "_trades" : "", link_state_text(link.state));
         status_metric(reply, name, link.symbols);
         if (link.state == LINK_WAITING) {
             (void)snprintf(name, sizeof name, "link_%u_wait_ms", i);

@@ -9,6 +9,8 @@
 
 static char error[CONFIG_ERROR_MAX];
 
+static const char *ca_file = "";
+
 static int check_urls(const char *ws_url, const char *rest_url)
 {
     struct config *config = calloc(1, sizeof *config);
@@ -18,6 +20,7 @@ static int check_urls(const char *ws_url, const char *rest_url)
     (void)snprintf(venue->symbols, sizeof venue->symbols, "BTC-KRW");
     (void)snprintf(venue->ws_url, sizeof venue->ws_url, "%s", ws_url);
     (void)snprintf(venue->rest_url, sizeof venue->rest_url, "%s", rest_url);
+    (void)snprintf(venue->ca_file, sizeof venue->ca_file, "%s", ca_file);
     int status = live_check(config, error);
     free(config);
     return status;
@@ -57,12 +60,23 @@ START_TEST(a_url_that_none_can_be_opened_to_is_refused_with_field_and_value)
 }
 END_TEST
 
+START_TEST(a_file_of_authorities_that_is_not_there_is_refused)
+{
+    ca_file = "/nonexistent/ca.pem";
+    ck_assert_int_eq(check_urls("", ""), E_IO);
+    ck_assert_ptr_nonnull(strstr(error, "venues.0.ca_file: \"/nonexistent/ca.pem\""));
+    ca_file = "/dev/null";
+    ck_assert_int_eq(check_urls("", ""), OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("live_check");
     TCase *urls = tcase_create("urls");
     tcase_add_test(urls, a_url_that_a_socket_can_be_opened_to_is_taken);
     tcase_add_test(urls, a_url_that_none_can_be_opened_to_is_refused_with_field_and_value);
+    tcase_add_test(tests, a_file_of_authorities_that_is_not_there_is_refused);
     suite_add_tcase(suite, urls);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
