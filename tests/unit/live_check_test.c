@@ -76,7 +76,7 @@ int main(void)
     TCase *urls = tcase_create("urls");
     tcase_add_test(urls, a_url_that_a_socket_can_be_opened_to_is_taken);
     tcase_add_test(urls, a_url_that_none_can_be_opened_to_is_refused_with_field_and_value);
-    tcase_add_test(tests, a_file_of_authorities_that_is_not_there_is_refused);
+    tcase_add_test(urls, a_file_of_authorities_that_is_not_there_is_refused);
     suite_add_tcase(suite, urls);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
