@@ -136,7 +136,7 @@ def a_wrong_flag_file_or_setting_names_itself_and_what_was_expected():
             (["run", "--set", "routes.0.a=BTC-USDT@sim-a"], 3, ["routes.0", "leg b"]),
             (["run", "--set", "run.account="], 3, ["run.account", "letters"]),
             (["run", "--set", "sim.calibration=nowhere"], 3, ["sim.calibration", "nowhere"]),
-            (["run", "--dir", run.dir], 3, ["--resume"]),
+            (["run", "--dir", run.dir], 5, ["--resume"]),
             (["runn"], 2, ["runn", "run"]),
             (["tap", "fed"], 2, ["fed", "feed"]),
         ]:
@@ -144,7 +144,7 @@ def a_wrong_flag_file_or_setting_names_itself_and_what_was_expected():
             check_equal(done.returncode, status, f"exit status of {argv}")
             for word in words:
                 check(word in done.stderr, f"{argv}: {word!r} in {done.stderr!r}")
-        for verb in ["run", "tap", "books", "backtest", "report", "journal", "show-config", "check-config"]:
+        for verb in ["run", "status", "tap", "books", "emulate", "backtest", "report", "journal", "show-config", "check-config"]:
             done = run.call([program(), verb, "--help"])
             check_equal(done.returncode, 0, f"exit status of {verb} --help")
             check(done.stdout.startswith("usage: sluice " + verb), f"{verb} --help begins with its usage")
