@@ -330,13 +330,13 @@ void books_judge(const struct process *p, const void *bytes, size_t len)
     struct hearer *h = &hearers[p->number];
     watch_decode(bytes, len, &message);
     const struct intent *in = &message.intent;
+    find_late(h, world.mono_ns); /* whatever comes there, the gate looks at its beats */
     if (message.env.type != MSG_INTENT)
         return;
     const int number = intent_number(in->incarnation, in->id, true);
     if (number < 0)
         violated("more intents than the simulation has room for");
     struct taken now = {.entry_fits = true, .exit_fits = true};
-    find_late(h, world.mono_ns);
     for (uint32_t i = 0; i < in->n_legs; i++)
         judge_leg(h, &in->legs[i], &now);
     now.entry_fits |= taken[number].entry_fits;
