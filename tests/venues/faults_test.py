@@ -31,6 +31,7 @@ HEALED_S = {"next change": 2, "snapshot": 6, "resubscription": 25, "connection":
 # Half of Binance.US's weight is three snapshots in 10 s.
 MORE_S = {("binance-us", "snapshot"): 10}
 SILENCE_MS = 2000
+CALM_S = 4.5  # a subscription that was mended and held so long is no repeated failure, whose pauses double
 BEAT_S = 0.25  # how often silence is looked for
 EVERY_S = 0.05
 MESSAGES = ("drop", "repeat", "swap", "cut", "garbage")
@@ -110,7 +111,10 @@ def note(venue, fault, found_s, healed_s):
 def heal(venue, fault, since_ns, healed, more_s=0):
     """Waits until all books are LIVE again, within what the table says; returns the seconds since."""
     yield from venue.pair.all_live(venue.name, HEALED_S[healed] + MORE_S.get((venue.name, healed), 0) + more_s)
-    return (time.monotonic_ns() - since_ns) / 1e9
+    healed_s = (time.monotonic_ns() - since_ns) / 1e9
+    if healed == "resubscription":
+        yield from venue.pair.pause(CALM_S)
+    return healed_s
 
 
 def nothing_happens(venue, fault, event):
