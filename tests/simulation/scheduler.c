@@ -228,6 +228,41 @@ static void feed_away(void)
         p->paused_until_ns = world.mono_ns + draw_around(BEAT_LATE_NS * 2);
 }
 
+/* What befalls disks and the database. */
+static void inject_on_device(enum fault fault)
+{
+    switch (fault) {
+    case FAULT_DISK_FULL:
+        disk_fill(draw_around(300 * NS_PER_MS));
+        return;
+    case FAULT_DISK_SLOW:
+        disk_slow(draw_around(300 * NS_PER_MS));
+        return;
+    case FAULT_DISK_WRITE:
+    case FAULT_DISK_SYNC:
+        disk_break(fault == FAULT_DISK_SYNC);
+        return;
+    case FAULT_STORE_AWAY:
+        database_away(draw_around(NS_PER_SEC));
+        return;
+    case FAULT_STORE_ANSWER:
+        database_answer_lost();
+        return;
+    case FAULT_STORE_ROW:
+        database_refuse();
+        return;
+    case FAULT_DISK_TEAR:
+        disk_tear();
+        return;
+    case FAULT_SNAPSHOT:
+        disk_spoil_snapshot();
+        return;
+    default:
+        return;
+    }
+}
+
+/* What befalls processes, connections and the market; the rest befalls what they keep things on. */
 static void inject(enum fault fault)
 {
     TRACE("fault: %s", fault_names[fault]);
@@ -257,25 +292,6 @@ static void inject(enum fault fault)
     case FAULT_CLOCK:
         jump_clock();
         return;
-    case FAULT_DISK_FULL:
-        disk_fill(draw_around(300 * NS_PER_MS));
-        return;
-    case FAULT_DISK_SLOW:
-        disk_slow(draw_around(300 * NS_PER_MS));
-        return;
-    case FAULT_DISK_WRITE:
-    case FAULT_DISK_SYNC:
-        disk_break(fault == FAULT_DISK_SYNC);
-        return;
-    case FAULT_STORE_AWAY:
-        database_away(draw_around(NS_PER_SEC));
-        return;
-    case FAULT_STORE_ANSWER:
-        database_answer_lost();
-        return;
-    case FAULT_STORE_ROW:
-        database_refuse();
-        return;
     case FAULT_SECOND_RECORDER:
         second_recorder();
         return;
@@ -284,12 +300,6 @@ static void inject(enum fault fault)
         return;
     case FAULT_STRAY_INTENT:
         stray_intent();
-        return;
-    case FAULT_DISK_TEAR:
-        disk_tear();
-        return;
-    case FAULT_SNAPSHOT:
-        disk_spoil_snapshot();
         return;
     case FAULT_BOOKS:
         market_spoil(draw_around(400 * NS_PER_MS));
@@ -309,7 +319,8 @@ static void inject(enum fault fault)
     case FAULT_OWNER_POWER:
         power_lost_of_an_owner();
         return;
-    case FAULTS:
+    default:
+        inject_on_device(fault);
         return;
     }
 }
