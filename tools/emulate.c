@@ -196,6 +196,15 @@ static void on_survey(void *ctx, const struct venue_ops *venue, const struct rec
         emulator_survey(stage->emulator, run->recording, line);
 }
 
+/* No line of a recording is of a venue that is emulated: these are. */
+static void say_unknown(struct emulation_run *run)
+{
+    size_t len =
+        (size_t)snprintf(run->error, sizeof run->error, "%.160s: expected a recording of one of", run->path);
+    for (const struct emulation *const *e = emulations_all; *e && len < sizeof run->error; e++)
+        len += (size_t)snprintf(run->error + len, sizeof run->error - len, " %s", (*e)->venue);
+}
+
 static int survey(struct emulation_run *run)
 {
     for (int i = 0; i < run->options.n_recordings; i++) {
@@ -209,11 +218,7 @@ static int survey(struct emulation_run *run)
         for (uint32_t s = 0; s < run->n_stages; s++)
             after += run->stages[s].timeline.n;
         if (before == after) {
-            (void)snprintf(
-                run->error, sizeof run->error,
-                "%s: expected a recording of binance, binance-us, binance-usdm, binance-coinm, upbit, "
-                "okx or kraken",
-                run->path);
+            say_unknown(run);
             return E_SYNTAX;
         }
     }
