@@ -36,17 +36,17 @@ def all_points(gaps):
 
 
 def sample_of_points(gaps, chance):
-    """The first of each service, then the others in an order that is another one each time."""
+    """One gap of each service, then the first gaps in turn with others of any place, in an order that is another one each time."""
     points = all_points(gaps)
+    # Each service is killed in mid-life, also on a machine that has time for few runs.
+    chosen = [chance.choice([p for p in points if p[0] == service and p[1] <= gaps[service] // 2]) for service in gaps]
     first = [p for p in points if p[1] <= FIRST]
     rest = points[len(first):]
     chance.shuffle(rest)
-    # In turn: the time may not be enough for all of the first ones on a slow machine.
-    mixed = []
     while first or rest:
-        mixed += first[:2] + rest[:1]
+        chosen += first[:2] + rest[:1]
         first, rest = first[2:], rest[1:]
-    return mixed
+    return chosen
 
 
 def kill_at(template, points, seconds=None, say=lambda words: None):

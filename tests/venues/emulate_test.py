@@ -105,7 +105,7 @@ def wrong_arguments_are_told():
         ([one, "--tls", "cert.pem"], 2, "two files, CERT and KEY"),
         ([one, "--tls", "/none.pem", "/none.key"], 1, "/none.pem"),
         (["/none.jsonl.gz"], 1, "/none.jsonl.gz"),
-        ([recording("deribit_20210722")], 1, "expected a recording of binance"),
+        ([recording("deribit_20210722")], 1, "expected a recording of one of binance"),
     ):
         done = subprocess.run([SLUICE, "emulate", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=20, check=False)

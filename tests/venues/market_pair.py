@@ -14,6 +14,7 @@ from harness import MARK, MESSAGES, NUMBERS, PATIENCE, Run, check, die_with_pare
 LIVE = 1
 REASONS = ["none", "no-snapshot", "gap", "checksum", "crossed", "silent", "disconnect", "beat-late", "overflow"]
 BOOK_FIELDS = {name: i for i, name in enumerate(MESSAGES[NUMBERS["book"]][1])}
+CLOCKS_NS = 50 * 10**6  # a machine's clock may be corrected, by less than this, while a test compares the two kinds of it
 Seen = collections.namedtuple("Seen", "mono_ns live reason seq time_ns recv_mono_ns recv_ns bids asks")
 
 
@@ -79,10 +80,13 @@ class Pair(Run):
     # -- what is heard --
 
     def read_events(self):
+        known = len(self.events)
         while chunk := self.emulator.stdout.read(1 << 16):
             lines = (self.part + chunk).split(b"\n")
             self.part = lines.pop()
             self.events += [json.loads(line) for line in lines]
+        for event in self.events[known:]:
+            event["mono_ns"] -= CLOCKS_NS
 
     def hear(self):
         """All that has come by now."""
