@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Market time over pauses and deaths: nothing of the market is skipped, and what is old is not shown as new."""
+import collections
 import signal
 import time
 
@@ -46,9 +47,15 @@ def after_a_pause_the_feed_catches_up_without_publishing_what_is_past():
             while books.socket.poll(200):
                 before = books.next()
             run.kill("feed", signal.SIGCONT)
-            after = books.next(10)
-        jump = (after.body["recv_time"] - before.body["recv_time"]) / 1e9
-        check(jump > 2.5, f"the first book after a pause of 3 s is from after it, not {jump} s after the last one")
+            after = [books.next(10)]
+            deadline = time.monotonic() + 1
+            while time.monotonic() < deadline and books.socket.poll(200):
+                after.append(books.next())
+        # A quiet book's last change may lie within the pause, and is told: once.
+        now_ns = before.body["recv_time"] + 29 * 10**8
+        past = collections.Counter(topic for topic, _ in {(m.topic, m.seq) for m in after if m.body["recv_time"] < now_ns})
+        check(len(past) < len({m.topic for m in after}), f"books go on after the pause; {len(after)} messages have come")
+        check(all(n == 1 for n in past.values()), f"of what is past each topic is told once, not {past.most_common(3)}")
         run.wait_for_exit()
         check_equal(run.report()["reconciled"], True, "reconciled")
 

@@ -124,7 +124,7 @@ static void take_snapshot(void)
     ck_assert_msg(ledger_snapshot_end(owner, true, error) == 1, "%s", error);
 }
 
-static void open_owner(void)
+static void reopen(void)
 {
     char error[LEDGER_ERROR_MAX];
     int status;
@@ -132,6 +132,11 @@ static void open_owner(void)
     for (int tries = 0; (status = try_open(&owner, error)) == E_BUSY && tries < 1000; tries++)
         (void)usleep(1000);
     ck_assert_msg(status == OK, "%s", error);
+}
+
+static void open_owner(void)
+{
+    reopen();
     memcpy(head.stream, "exec", sizeof "exec");
     const struct ledger_head base = head;
     head.epoch = ledger_next_epoch(owner);
@@ -399,16 +404,15 @@ END_TEST
 
 START_TEST(a_snapshot_above_the_journals_head_is_of_a_lost_tail_and_goes)
 {
-    char error[LEDGER_ERROR_MAX];
     snapshots = true;
     say(5, ledger_publish);
     ledger_close(&owner);
-    ck_assert_int_eq(try_open(&owner, error), OK);
+    reopen();
     take_snapshot();
     ledger_close(&owner);
     ck_assert_int_eq(
         rename("journal/exec/00000000000000000006.snap", "journal/exec/00000000000000000007.snap"), 0);
-    ck_assert_int_eq(try_open(&owner, error), OK);
+    reopen();
     ck_assert_uint_eq(restored_from, 0);
     ck_assert_uint_eq(recovered, 6);
     ck_assert_int_eq(access("journal/exec/00000000000000000007.snap", F_OK), -1);

@@ -86,7 +86,7 @@ class Pair(Run):
             self.part = lines.pop()
             self.events += [json.loads(line) for line in lines]
         for event in self.events[known:]:
-            event["mono_ns"] -= CLOCKS_NS
+            event["mono_ns"] = event.get("mono_ns", 0) - CLOCKS_NS
 
     def hear(self):
         """All that has come by now."""
