@@ -90,7 +90,7 @@ int journal_append(struct journal *self, uint64_t epoch, uint64_t pos, int64_t t
     if (self->buffered + record_bytes(len) > sizeof self->buffer)
         return journal_fail(self, E_FULL, "%.120s: %zu bytes wait to be written; there is no room for more",
                             self->dir, self->buffered);
-    record_encode(self->buffer + self->buffered, epoch, pos, time_ns, payload, len);
+    record_lay_out(self->buffer + self->buffered, epoch, pos, time_ns, payload, len);
     self->buffered += record_bytes(len);
     self->tail_pos = pos;
     self->tail_epoch = epoch;
@@ -185,6 +185,8 @@ int journal_write(struct journal *self)
         status = roll(self);
     if (status != OK)
         return status;
+    records_seal(self->buffer + self->sealed, self->buffered - self->sealed);
+    self->sealed = self->buffered;
     if (!journal_write_all(self->fd, self->buffer, self->buffered, self->end)) {
         (void)journal_fail_segment(self, self->segments[self->n_segments - 1].first_pos, "write");
         self->overhang = true;
@@ -196,7 +198,7 @@ int journal_write(struct journal *self)
     if (self->options.sync_every_ns == 0 && sync_now(self) != OK)
         return sync_words(self);
     self->end += (off_t)self->buffered;
-    self->buffered = 0;
+    self->buffered = self->sealed = 0;
     self->head_pos = self->tail_pos;
     self->head_epoch = self->tail_epoch;
     self->buffer_pos = self->head_pos + 1;

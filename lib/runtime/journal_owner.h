@@ -36,6 +36,7 @@ struct journal {
     uint64_t tail_epoch, tail_pos; /* last appended */
     uint64_t buffer_pos;           /* first position in the buffer */
     size_t buffered;
+    size_t sealed; /* bytes of it whose records have their sums */
 
     _Atomic uint64_t written, synced;
     _Atomic bool sync_failed;

@@ -48,20 +48,33 @@ static uint64_t get_u64(const unsigned char *at)
     return v;
 }
 
-void record_encode(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len)
+void record_lay_out(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len)
 {
     unsigned char *to = out;
-    const size_t total = record_bytes(len);
     const uint32_t length = (uint32_t)len;
+    memset(to + record_bytes(len) - 8, 0, 8); /* the padding; what else stands there follows */
     memcpy(to + 4, &length, 4);
     memcpy(to + 8, &epoch, 8);
     memcpy(to + 16, &pos, 8);
     memcpy(to + 24, &time_ns, 8);
     if (len > 0)
         memcpy(to + RECORD_HEADER, payload, len);
-    memset(to + RECORD_HEADER + len, 0, total - RECORD_HEADER - len);
-    const uint32_t crc = crc32c(to + 4, total - 4);
-    memcpy(to, &crc, 4);
+}
+
+void records_seal(void *records, size_t len)
+{
+    unsigned char *at = records;
+    for (size_t done = 0, total; done < len; done += total, at += total) {
+        total = record_bytes(get_u32(at + 4));
+        const uint32_t crc = crc32c(at + 4, total - 4);
+        memcpy(at, &crc, 4);
+    }
+}
+
+void record_encode(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len)
+{
+    record_lay_out(out, epoch, pos, time_ns, payload, len);
+    records_seal(out, record_bytes(len));
 }
 
 void segment_header_encode(unsigned char out[SEGMENT_HEADER], uint64_t first_pos, uint64_t epoch_before)

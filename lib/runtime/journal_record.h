@@ -48,6 +48,12 @@ size_t record_bytes(size_t len);
 /* Lays out a record; out has record_bytes(len). */
 void record_encode(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload, size_t len);
 
+/* The same in two steps: without its sum, then the sums of all records that stand in `len` bytes. The sum reads what was
+ * just written in wider pieces than it was written in, for which a processor waits: so it comes later. */
+void record_lay_out(void *out, uint64_t epoch, uint64_t pos, int64_t time_ns, const void *payload,
+                    size_t len);
+void records_seal(void *records, size_t len);
+
 void segment_header_encode(unsigned char out[SEGMENT_HEADER], uint64_t first_pos, uint64_t epoch_before);
 
 /* Whether a header holds and is of this position; then the epoch in it. */
