@@ -8,6 +8,7 @@
 #include "lib/runtime/ledger_owner.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/metric.h"
+#include "lib/runtime/probed.h"
 #include "lib/runtime/rhythm.h"
 #include "proto/topic.h"
 
@@ -80,7 +81,7 @@ static int recover(struct ledger *self, ledger_record_fn *apply, void *ctx, stru
     }
     struct journal_record record;
     while ((status = journal_reader_next(reader, &record)) == 1) {
-        if (!codec_decode(self->decoder, record.payload, record.len, m, &self->drops)) {
+        if (!probed_decode(self->decoder, record.payload, record.len, m, &self->drops)) {
             (void)snprintf(error, LEDGER_ERROR_MAX, "%s: position %" PRIu64 " cannot be read: %.96s",
                            self->dir, record.pos, self->drops.last);
             journal_reader_close(&reader);
@@ -180,29 +181,38 @@ uint64_t ledger_next_epoch(const struct ledger *self)
 int ledger_append(void *ledger, struct message *m)
 {
     struct ledger *self = ledger;
-    size_t len = codec_encode(m, self->bytes, sizeof self->bytes);
+    size_t len = probed_encode(m, self->bytes, sizeof self->bytes);
     if (len == 0)
         return E_RANGE;
-    return journal_append(self->journal, m->env.epoch, m->env.pos, m->env.time_out, self->bytes, len);
+    const enum stage before = probe_stage(STAGE_JOURNAL);
+    int status = journal_append(self->journal, m->env.epoch, m->env.pos, m->env.time_out, self->bytes, len);
+    probe_back(before);
+    return status;
 }
 
 int ledger_write(void *ledger)
 {
     struct ledger *self = ledger;
-    return journal_write(self->journal);
+    const struct probe_long work = probe_long(STAGE_JOURNAL);
+    int status = journal_write(self->journal);
+    probe_long_end(work);
+    return status;
 }
 
 int ledger_sync(void *ledger)
 {
     struct ledger *self = ledger;
-    return journal_sync(self->journal);
+    const struct probe_long work = probe_long(STAGE_JOURNAL);
+    int status = journal_sync(self->journal);
+    probe_long_end(work);
+    return status;
 }
 
 static void publish(struct ledger *self, const struct message *m)
 {
     char topic[TOPIC_MAX];
     size_t topic_len = topic_of(m, topic);
-    size_t len = codec_encode(m, self->bytes, sizeof self->bytes);
+    size_t len = probed_encode(m, self->bytes, sizeof self->bytes);
     if (len == 0 || socket_send(self->pub, topic, topic_len, true) != OK ||
         socket_send(self->pub, self->bytes, len, false) != OK)
         self->unsent++;

@@ -4,6 +4,7 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/ledger.h"
+#include "lib/runtime/probed.h"
 
 enum { CREDIT = 1024 };
 #define RETRY_NS       (500 * NS_PER_MS)
@@ -107,7 +108,8 @@ static int take(struct ledger_reader *self, void *socket, bool topic)
         return 0;
     if (topic && (!self->inbox.more || inbox_take(&self->inbox, socket) != OK))
         return -1;
-    bool read = codec_decode(self->decoder, self->inbox.bytes, self->inbox.len, &self->message, &self->drops);
+    bool read =
+        probed_decode(self->decoder, self->inbox.bytes, self->inbox.len, &self->message, &self->drops);
     inbox_skip(&self->inbox, socket);
     return read ? 1 : -1;
 }
@@ -196,7 +198,7 @@ static void ask(struct ledger_reader *self, struct now now)
     message_init(&m, MSG_REPLAY);
     memcpy(m.env.stream, self->follower.stream, sizeof m.env.stream);
     m.replay = wanted;
-    size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
+    size_t len = probed_encode(&m, self->bytes, sizeof self->bytes);
     (void)socket_send(self->replay, self->bytes, len, false);
 }
 
@@ -271,6 +273,6 @@ int ledger_reader_stored(struct ledger_reader *self, const char *reader, uint64_
     (void)text_set(m.stored.reader, sizeof m.stored.reader, reader);
     m.stored.epoch = epoch;
     m.stored.pos = pos;
-    size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
+    size_t len = probed_encode(&m, self->bytes, sizeof self->bytes);
     return socket_send(self->replay, self->bytes, len, false);
 }

@@ -5,6 +5,7 @@
 
 #include "lib/runtime/ledger_owner.h"
 #include "lib/runtime/log.h"
+#include "lib/runtime/probed.h"
 
 enum { SEEK_SLICE = 4096 }; /* records that are passed over in one turn */
 
@@ -98,7 +99,7 @@ static void send_state(void *ctx, const struct message *m)
     const struct message_kind *kind = message_kind(m->env.type);
     if (a->stuck || !kind || kind->class != CLASS_LEDGER)
         return;
-    const size_t len = codec_encode(m, a->ledger->bytes, sizeof a->ledger->bytes);
+    const size_t len = probed_encode(m, a->ledger->bytes, sizeof a->ledger->bytes);
     a->stuck = !send_to(a->ledger, a->turn, a->ledger->bytes, len);
     a->sent += !a->stuck;
 }
@@ -147,7 +148,7 @@ static void serve_one(struct ledger *self, struct now now)
     m.env.time_out = now.utc_ns;
     m.replayed.snapshot_epoch = epoch;
     m.replayed.snapshot_pos = pos;
-    const size_t len = codec_encode(&m, self->bytes, sizeof self->bytes);
+    const size_t len = probed_encode(&m, self->bytes, sizeof self->bytes);
     if (send_to(self, &turn, self->bytes, len) || turn.snapshot)
         answers_drop(&self->answers, &turn);
     else
@@ -182,7 +183,7 @@ int ledger_serve(void *ledger, struct now now, int bound)
         taken++;
         if (!self->inbox.more || inbox_take(&self->inbox, self->replay) != OK)
             continue;
-        bool read = codec_decode(self->decoder, self->inbox.bytes, self->inbox.len, &m, &self->drops);
+        bool read = probed_decode(self->decoder, self->inbox.bytes, self->inbox.len, &m, &self->drops);
         inbox_skip(&self->inbox, self->replay);
         if (read && m.env.type == MSG_REPLAY) {
             take_replay(self, identity, identity_len, &m.replay);

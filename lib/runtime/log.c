@@ -18,6 +18,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/runtime/probe.h"
 
 enum { RING_BYTES = 256 * 1024, LINE_MAX_BYTES = 2048, SERVICE_BYTES = 24 };
 
@@ -310,7 +311,11 @@ void log_flush(void)
 {
     if (ring.repeated > 0 && clock_mono_ns() - ring.first_ns >= NS_PER_SEC)
         tell_repeated(clock_utc_ns());
-    drain();
+    if (ring.done < ring.used) {
+        const struct probe_long work = probe_long(STAGE_LOG);
+        drain();
+        probe_long_end(work);
+    }
     if (ring.done == ring.used && ring.file >= 0 && ring.path[0] != '\0' && ring.bytes >= LOG_FILE_BYTES)
         begin_anew();
     memmove(ring.ring, ring.ring + ring.done, ring.used - ring.done);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "lib/runtime/probe.h"
+
 enum { SOURCES_MAX = 16, TIMERS_MAX = 16, DRAIN_BOUND = 512 };
 
 #define HELD_RETRY_NS (50 * NS_PER_MS)
@@ -52,6 +54,7 @@ struct loop *loop_new(void)
         free(self);
         return NULL;
     }
+    probe_open(clock_mono_ns());
     return self;
 }
 
@@ -125,10 +128,9 @@ bool loop_signalled(const struct loop *self)
 }
 
 /* Milliseconds until the next timer, rounded up; zmq_poll knows no finer wait. */
-static long timeout_ms(struct loop *self)
+static long timeout_ms(struct loop *self, int64_t mono_ns)
 {
     int64_t wait_ns = self->wake_in_ns ? self->wake_in_ns : NS_PER_SEC;
-    int64_t mono_ns = clock_mono_ns();
     for (int i = 0; i < self->n_timers; i++) {
         int64_t left = self->timers[i].due_ns - mono_ns;
         if (left < wait_ns)
@@ -138,19 +140,25 @@ static long timeout_ms(struct loop *self)
     return wait_ns <= 0 ? 0 : (long)((wait_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-static void wait_for_work(struct loop *self, bool busy)
+/* Returns the time when it was over. */
+static struct now wait_for_work(struct loop *self, bool busy)
 {
     zmq_pollitem_t items[SOURCES_MAX + 1] = {{.fd = self->signal_fd, .events = ZMQ_POLLIN}};
     int n = 1;
     for (int i = 0; i < active(self); i++)
         if (self->sources[i].wakes)
             items[n++] = (zmq_pollitem_t){self->sources[i].socket, self->sources[i].fd, ZMQ_POLLIN, 0};
-    long timeout = timeout_ms(self);
+    int64_t asleep_ns = clock_mono_ns();
+    long timeout = timeout_ms(self, asleep_ns);
+    probe_end_wakeup(asleep_ns);
     if (zmq_poll(items, n, busy ? 0 : timeout) > 0 && items[0].revents) {
         struct signalfd_siginfo info;
         if (read(self->signal_fd, &info, sizeof info) > 0)
             self->stopped = self->signalled = true;
     }
+    struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
+    probe_begin_wakeup(asleep_ns, now.mono_ns);
+    return now;
 }
 
 static bool drain_all(struct loop *self, struct now now)
@@ -182,8 +190,7 @@ void loop_run(struct loop *self)
 {
     bool busy = false;
     while (!self->stopped) {
-        wait_for_work(self, busy);
-        struct now now = {.mono_ns = clock_mono_ns(), .utc_ns = clock_utc_ns()};
+        struct now now = wait_for_work(self, busy);
         busy = drain_all(self, now);
         fire_due(self, now);
         if (self->tail)

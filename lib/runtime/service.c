@@ -10,6 +10,7 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/failpoint.h"
+#include "lib/runtime/probed.h"
 #include "lib/runtime/service_ledger.h"
 
 enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
@@ -110,11 +111,13 @@ static void answer_request(struct service *s, const void *identity, size_t ident
     m.reply.code = CONTROL_DONE;
     if (request->verb == VERB_STATUS)
         report_status(s, &m.reply);
+    else if (request->verb == VERB_STAGES)
+        probe_report(&m.reply, clock_mono_ns());
     else if (s->on_page && (request->verb == VERB_BOOK || request->verb == VERB_VENUE))
         m.reply.code = s->on_page(s, request, &m.reply, now);
     else
         obey(s, request, &m.reply, now);
-    size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
+    size_t len = probed_encode(&m, s->bytes, sizeof s->bytes);
     if (socket_send(s->control, identity, identity_len, true) == OK)
         (void)socket_send(s->control, s->bytes, len, false);
 }
@@ -130,7 +133,7 @@ static int drain_control(void *ctx, struct now now, int bound)
         taken++;
         if (!s->inbox.more || inbox_take(&s->inbox, s->control) != OK)
             continue;
-        bool read = codec_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops);
+        bool read = probed_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops);
         inbox_skip(&s->inbox, s->control);
         if (read && s->message.env.type == MSG_REQUEST) {
             struct request request = s->message.request;
@@ -277,7 +280,9 @@ static void take_market(struct service *s, const struct message *m, struct now n
         s->window = m->pace.window;
         return;
     }
+    enum stage before = probe_stage(STAGE_BOOK);
     int index = view_apply(s->view, m, now);
+    probe_back(before);
     if (s->on_market && index >= 0)
         s->on_market(s, index, m, service_now(s, now));
     if (s->on_market_message)
@@ -292,7 +297,7 @@ static int drain_market(void *ctx, struct now now, int bound)
         taken++;
         if (!s->inbox.more || inbox_take(&s->inbox, s->market) != OK)
             continue;
-        if (codec_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops)) {
+        if (probed_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops)) {
             s->message.env.trace.hop[HOP_STRATEGY_IN] = now.mono_ns;
             take_market(s, &s->message, now);
         }
@@ -350,7 +355,7 @@ static void answer_pace(struct service *s, struct now now)
     m.request.verb = VERB_PACED;
     m.request.number = window;
     (void)text_set(m.request.arg, sizeof m.request.arg, s->name);
-    size_t len = codec_encode(&m, s->bytes, sizeof s->bytes);
+    size_t len = probed_encode(&m, s->bytes, sizeof s->bytes);
     if (socket_send(s->pace, s->bytes, len, false) == OK) {
         s->window_answered = window;
         s->paced_mono_ns = now.mono_ns;
@@ -380,13 +385,20 @@ static void stop_if_stored(struct service *s, struct now now)
     loop_stop(s->loop);
 }
 
+static void watch(struct service *s, struct now now)
+{
+    enum stage before = probe_stage(STAGE_BOOK);
+    (void)view_watch(s->view, now);
+    probe_back(before);
+}
+
 static void tail(void *ctx, struct now now)
 {
     struct service *s = ctx;
     s->wakeups++;
     now = service_now(s, now);
     if (s->view)
-        (void)view_watch(s->view, now);
+        watch(s, now);
     if (service_ready(s) && s->on_time)
         s->on_time(s, now);
     service_flush(s);

@@ -1,5 +1,7 @@
 #include "lib/runtime/service_ledger.h"
 
+#include "lib/runtime/probe.h"
+
 /* An owner is told again this often what this service does not need any more. */
 #define KEPT_AGAIN_NS NS_PER_SEC
 
@@ -126,7 +128,9 @@ static void tell_kept(struct service *s, struct now now)
 static void end_snapshot(struct service *s, bool wait, struct now now)
 {
     char error[LEDGER_ERROR_MAX];
+    const enum stage before = probe_stage(STAGE_JOURNAL);
     const int ended = ledger_snapshot_end(s->ledger, wait, error);
+    probe_back(before);
     if (ended < 0)
         log_line(LOG_ERROR, "snapshot",
                  "error=\"%s\" what=\"a start reads more of the journal; nothing is lost\"", error);
@@ -137,7 +141,10 @@ static void end_snapshot(struct service *s, bool wait, struct now now)
 static void begin_snapshot(struct service *s, struct now now)
 {
     char error[LEDGER_ERROR_MAX];
-    if (ledger_snapshot_begin(s->ledger, fill, &(struct filling){s, now}, error) != OK)
+    const struct probe_long work = probe_long(STAGE_JOURNAL);
+    const int begun = ledger_snapshot_begin(s->ledger, fill, &(struct filling){s, now}, error);
+    probe_long_end(work);
+    if (begun != OK)
         log_line(LOG_ERROR, "snapshot",
                  "error=\"%s\" what=\"a start reads more of the journal; nothing is lost\"", error);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "lib/runtime/probe.h"
 #include "proto/message.h"
 
 struct role {
@@ -141,7 +142,11 @@ int socket_unsubscribe(void *socket, const char *prefix)
 
 int socket_send(void *socket, const void *bytes, size_t len, bool more)
 {
-    if (zmq_send(socket, bytes, len, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0)
+    enum stage before = probe_stage(STAGE_TRANSPORT);
+    bool sent = zmq_send(socket, bytes, len, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0;
+    probe_back(before);
+    probe.messages_out += sent && !more;
+    if (sent)
         return OK;
     return errno == EAGAIN || errno == EHOSTUNREACH ? E_AGAIN : E_IO;
 }
@@ -168,11 +173,15 @@ void inbox_close(struct inbox *in)
 int inbox_take(struct inbox *in, void *socket)
 {
     in->more = false;
-    if (zmq_msg_recv(in->frame, socket, ZMQ_DONTWAIT) < 0)
+    enum stage before = probe_stage(STAGE_TRANSPORT);
+    int taken = zmq_msg_recv(in->frame, socket, ZMQ_DONTWAIT);
+    probe_back(before);
+    if (taken < 0)
         return errno == EAGAIN || errno == EINTR ? E_AGAIN : E_IO;
     in->bytes = zmq_msg_data(in->frame);
     in->len = zmq_msg_size(in->frame);
     in->more = zmq_msg_more(in->frame) != 0;
+    probe.messages_in += !in->more;
     return OK;
 }
 

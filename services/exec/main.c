@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/base/histogram.h"
+#include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
 #include "services/exec/exec.h"
 #include "venues/paper/paper_files.h"
@@ -40,7 +41,9 @@ static int send_order(void *ctx, enum peer to, struct message *m)
     if (m->order.state != ORDER_UNKNOWN) {
         if (m->env.trace.recv_mono && m->env.trace.boot_id == hand->s.boot_id)
             histogram_record(&hand->tick_to_order, now.mono_ns - m->env.trace.recv_mono);
+        enum stage before = probe_stage(STAGE_EXEC);
         paper_submit(hand->paper, &m->order, now);
+        probe_back(before);
         return OK;
     }
     if (hand->n_questions == QUESTIONS_MAX)
@@ -85,7 +88,9 @@ static void on_risk(void *ctx, const struct message *m, struct now now)
     message_copy(&hand->taken, m);
     if (m->env.trace.recv_mono)
         hand->taken.env.trace.hop[HOP_EXEC_IN] = now.mono_ns;
+    enum stage before = probe_stage(STAGE_EXEC);
     exec_on_risk(hand->core, &hand->taken, service_now(&hand->s, now), &hand->s.outbox);
+    probe_back(before);
 }
 
 static void on_market(struct service *s, int index, const struct message *m, struct now now)
@@ -105,12 +110,14 @@ static void on_time(struct service *s, struct now now)
         if (s->blocked)
             return;
         hand->now = now;
+        enum stage before = probe_stage(STAGE_EXEC);
         while (hand->n_questions > 0) {
             struct order asked = hand->questions[--hand->n_questions];
             paper_look_up(hand->paper, asked.venue, asked.client_id, on_report, hand);
         }
         due_ns = paper_run(hand->paper, now, on_report, hand);
         exec_on_time(hand->core, now, &s->outbox);
+        probe_back(before);
     } while (s->outbox.n_effects > 0);
     if (due_ns != INT64_MAX)
         loop_wake_in(s->loop, due_ns - now.market_ns);

@@ -7,6 +7,7 @@
 
 #include "lib/base/entropy.h"
 #include "lib/base/table.h"
+#include "lib/runtime/probe.h"
 #include "services/feed/live_inside.h"
 
 #define HTTP_NS (10 * NS_PER_SEC)
@@ -22,13 +23,17 @@ static void on_instrument(void *ctx, const struct venue_book *book)
 static void on_book(void *ctx, const struct venue_book *book)
 {
     struct live_venue *v = ctx;
+    enum stage before = probe_stage(STAGE_BOOK);
     feed_on_book(v->live->core, v->ops->name, book, v->live->now);
+    probe_back(before);
 }
 
 static void on_best(void *ctx, const struct venue_book *book, const struct bbo *bbo)
 {
     struct live_venue *v = ctx;
+    enum stage before = probe_stage(STAGE_BOOK);
     feed_on_best(v->live->core, v->ops->name, book, bbo, v->live->now);
+    probe_back(before);
 }
 
 static void on_trade(void *ctx, const struct venue_book *book, const struct trade *trade)
@@ -53,9 +58,14 @@ static void take(struct live_venue *v, enum frame_kind kind, uint32_t conn, cons
     struct live *live = v->live;
     struct frame frame = {
         .kind = kind, .conn = conn, .url = url, .text = text, .len = len, .recv_ns = live->now.utc_ns};
+    enum stage before = probe_stage(STAGE_JOURNAL);
     if (live->tap.frame)
         live->tap.frame(live->tap.ctx, v->ops->name, &frame, false, binary);
-    if (v->ops->on_frame(v->market, &frame) != OK)
+    probe_back(before);
+    before = probe_stage(STAGE_DECODE);
+    const int taken = v->ops->on_frame(v->market, &frame);
+    probe_back(before);
+    if (taken != OK)
         log_line(LOG_WARN, "malformed", "venue=%s conn=%u error=\"%s\"", v->ops->name, conn,
                  v->ops->counters(v->market)->last_error);
 }
@@ -244,7 +254,9 @@ static int drain(void *ctx, struct now now, int bound)
     (void)bound;
     now.market_ns = now.utc_ns;
     v->live->now = now;
+    enum stage before = probe_stage(STAGE_TRANSPORT);
     net_run(v->net);
+    probe_back(before);
     return 0;
 }
 

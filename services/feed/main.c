@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/runtime/probe.h"
 #include "services/feed/live.h"
 #include "services/feed/publisher.h"
 
@@ -24,10 +25,14 @@ static void on_time(struct service *s, struct now now)
         play(p, now);
     (void)service_ready(s);
     now = market_now(p, now);
+    enum stage before = probe_stage(STAGE_BOOK);
     feed_on_time(p->core, now, &s->outbox);
+    probe_back(before);
     if (!p->behind)
         publish_touched(p, now);
+    before = probe_stage(STAGE_JOURNAL);
     captures_write(p->captures);
+    probe_back(before);
     loop_wake_in(s->loop, feed_wait_ns(p->core, now));
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/runtime/probe.h"
 #include "services/feed/publisher.h"
 
 enum { STEPS_PER_WAKEUP = 4096, PLAYING_VENUES_MAX = 64 };
@@ -34,13 +35,17 @@ static void on_instrument(void *ctx, const struct venue_book *book)
 static void on_book(void *ctx, const struct venue_book *book)
 {
     struct publisher *p = ctx;
+    enum stage before = probe_stage(STAGE_BOOK);
     feed_on_book(p->core, book->inst.venue, book, p->now);
+    probe_back(before);
 }
 
 static void on_best(void *ctx, const struct venue_book *book, const struct bbo *bbo)
 {
     struct publisher *p = ctx;
+    enum stage before = probe_stage(STAGE_BOOK);
     feed_on_best(p->core, book->inst.venue, book, bbo, p->now);
+    probe_back(before);
 }
 
 static void on_trade(void *ctx, const struct venue_book *book, const struct trade *trade)
@@ -58,7 +63,9 @@ static void step(struct publisher *p, struct now now)
 {
     p->now = now;
     p->now.market_ns = player_next_ns(p->player);
+    enum stage before = probe_stage(STAGE_DECODE);
     player_step(p->player);
+    probe_back(before);
     market_clock_reach(&p->clock, p->now.market_ns);
 }
 

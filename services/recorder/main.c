@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/runtime/probe.h"
 #include "lib/runtime/service.h"
 #include "services/recorder/market_rows.h"
 #include "services/recorder/recorder.h"
@@ -130,9 +131,8 @@ static void be_careful(struct keeper *k, struct now now)
         go_away(k, store_error(k->store), status, now);
 }
 
-static int store_row(void *ctx, const struct message *m)
+static int store_one(struct keeper *k, const struct message *m)
 {
-    struct keeper *k = ctx;
     if (!k->careful)
         return store_add(k->store, k->s.run, m);
     char words[STORE_ERROR_MAX];
@@ -150,12 +150,22 @@ static int store_row(void *ctx, const struct message *m)
     return status;
 }
 
+static int store_row(void *ctx, const struct message *m)
+{
+    enum stage before = probe_stage(STAGE_DATABASE);
+    int status = store_one(ctx, m);
+    probe_back(before);
+    return status;
+}
+
 static int commit(void *ctx, const struct message *m)
 {
     struct keeper *k = ctx;
     struct store_position positions[RECORDER_STREAMS];
     (void)m;
+    const struct probe_long work = probe_long(STAGE_DATABASE);
     int status = store_commit(k->store, k->s.run, positions, recorder_positions(k->core, positions));
+    probe_long_end(work);
     if (status)
         return status;
     recorder_committed(k->core);
@@ -194,9 +204,11 @@ static void store_market(struct keeper *k, struct now now)
     bool due = now.mono_ns - k->market_ns >= MARKET_EVERY_NS, more = false;
     if (!recorder_between(k->core) || (!due && !market_rows_pressing(k->market)))
         return;
+    const struct probe_long work = probe_long(STAGE_DATABASE);
     int status = market_rows_store(k->market, k->store);
     if (due && status == OK)
         status = store_marks(k, MARKS_AT_ONCE, &more);
+    probe_long_end(work);
     if (due && !more && market_rows_waiting(k->market) == 0)
         k->market_ns = now.mono_ns;
     if (status == OK && due && recorder_idle(k->core))

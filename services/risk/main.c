@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/runtime/journal.h"
+#include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
 #include "services/risk/risk.h"
 
@@ -98,7 +99,9 @@ static void on_exec(void *ctx, const struct message *m, struct now now)
                  "cause=\"%s\" from=%" PRIu64 " to=%" PRIu64 " what=\"no entry is accepted\"", m->gap.cause,
                  m->gap.from_pos, m->gap.to_pos);
     }
+    enum stage before = probe_stage(STAGE_RISK);
     risk_on_exec(gate->core, m, service_now(&gate->s, now), &gate->s.outbox);
+    probe_back(before);
 }
 
 static void on_market(struct service *s, int index, const struct message *m, struct now now)
@@ -119,7 +122,7 @@ static int drain_intents(void *ctx, struct now now, int bound)
         gate->drained = inbox_take(&gate->inbox, gate->intents) != OK;
         if (gate->drained)
             break;
-        bool read = codec_decode(s->decoder, gate->inbox.bytes, gate->inbox.len, &gate->message, &s->drops);
+        bool read = probed_decode(s->decoder, gate->inbox.bytes, gate->inbox.len, &gate->message, &s->drops);
         inbox_skip(&gate->inbox, gate->intents);
         taken++;
         if (!read)
@@ -128,7 +131,9 @@ static int drain_intents(void *ctx, struct now now, int bound)
         now.mono_ns = clock_mono_ns();
         (void)view_watch(s->view, now);
         gate->message.env.trace.hop[HOP_RISK_IN] = now.mono_ns;
+        enum stage before = probe_stage(STAGE_RISK);
         risk_on_command(gate->core, &gate->message, now, &s->outbox);
+        probe_back(before);
     }
     return taken;
 }
@@ -138,8 +143,10 @@ static void on_time(struct service *s, struct now now)
     struct gate *gate = (struct gate *)s;
     if (risk_must_restart(gate->core))
         start_over(gate);
+    enum stage before = probe_stage(STAGE_RISK);
     risk_on_drained(gate->core, gate->drained);
     risk_on_time(gate->core, now, &s->outbox);
+    probe_back(before);
     s->snapshot = may_snapshot(gate) ? snapshot : NULL;
 }
 

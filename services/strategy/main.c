@@ -6,6 +6,7 @@
 
 #include "lib/base/entropy.h"
 #include "lib/base/table.h"
+#include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
 #include "proto/topic.h"
 #include "services/strategy/worker.h"
@@ -30,7 +31,7 @@ static int send_intent(void *ctx, enum peer to, struct message *m)
         return E_STATE;
     if (m->env.trace.recv_mono)
         m->env.trace.hop[HOP_STRATEGY_OUT] = clock_mono_ns();
-    size_t len = codec_encode(m, trader->s.bytes, sizeof trader->s.bytes);
+    size_t len = probed_encode(m, trader->s.bytes, sizeof trader->s.bytes);
     int status = socket_send(trader->intents, trader->s.bytes, len, false);
     if (status != OK)
         trader->unsent++;
@@ -74,13 +75,17 @@ static void on_risk(void *ctx, const struct message *m, struct now now)
     struct trader *trader = ctx;
     if (m->env.type == MSG_ASSIGN)
         follow_assignment(trader, &m->assign);
+    enum stage before = probe_stage(STAGE_STRATEGY);
     worker_on_risk(trader->core, m, service_now(&trader->s, now));
+    probe_back(before);
 }
 
 static void on_exec(void *ctx, const struct message *m, struct now now)
 {
     struct trader *trader = ctx;
+    enum stage before = probe_stage(STAGE_STRATEGY);
     worker_on_exec(trader->core, m, service_now(&trader->s, now));
+    probe_back(before);
 }
 
 /* Exchange rates to the reporting currency are wanted whatever the routes are. */
@@ -92,7 +97,9 @@ static void on_market(struct service *s, int index, const struct message *m, str
         trader->rate[index] = true;
         subscribe(trader, m->inst.symbol, m->inst.venue, true);
     }
+    enum stage before = probe_stage(STAGE_STRATEGY);
     worker_on_market(trader->core, index, m, now);
+    probe_back(before);
 }
 
 /* What it holds may be wrong: it ends, and who watches over it starts it anew, from the owners' present state. */
@@ -109,8 +116,10 @@ static void on_time(struct service *s, struct now now)
     struct trader *trader = (struct trader *)s;
     if (loop_signalled(s->loop))
         worker_stop(trader->core, now, &s->outbox);
+    enum stage before = probe_stage(STAGE_STRATEGY);
     worker_decide(trader->core, service_current(s), now, &s->outbox);
     worker_on_time(trader->core, now, &s->outbox);
+    probe_back(before);
     if (worker_lost(trader->core))
         give_up(s, worker_lost(trader->core));
 }
