@@ -221,6 +221,7 @@ int main(void)
 {
     Suite *suite = suite_create("drawing");
     TCase *promises = tcase_create("promises");
+    tcase_set_timeout(promises, 60); /* some thousand charts, and a sanitizer watches */
     tcase_add_test(promises, words_of_any_bytes_are_escaped_and_what_is_no_character_is_a_question_mark);
     tcase_add_test(promises, a_shape_without_a_place_is_not_drawn);
     tcase_add_test(promises, colors_below_eight_differ);
