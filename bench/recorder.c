@@ -3,7 +3,7 @@
  *   bare      rows that stand ready as COPY has them: BEGIN, one COPY a table, COMMIT
  *   store     what the recorder does with each record of a ledger: decoded, made to rows, sent, committed with its position
  *   process   sluice-recorder, started anew, catches up with two ledgers that a process of their owner serves; counted from
- *             its first commit to its last
+ *             its first commit to its last whole one
  *
  * All go into tables of one schema, with the indexes and the partition of the day, which are emptied before each.
  */
@@ -357,7 +357,7 @@ static double run_process(void *ctx)
         fail(error);
     store_close(&store);
     const uint64_t counted = rows_until(done.last) - rows_until(done.first);
-    measure_note(measure, c->cpu, (double)done.cpu_ns / 1e3 / (double)all.rows);
+    measure_note(measure, c->cpu, (double)done.cpu_ns / 1e3 / (double)rows_until(done.last));
     return (double)counted * 1e9 / (double)(done.ended_ns - done.began_ns);
 }
 

@@ -161,7 +161,9 @@ static bool look(struct store *store, uint64_t pos[LEDGERS])
     return true;
 }
 
-static bool watch(struct store *store, pid_t recorder, struct catching_up *out, char *error)
+/* To the last whole batch: what is left waits for recorder.batch_ms, in case there is more. */
+static bool watch(struct store *store, pid_t recorder, size_t batch_rows, struct catching_up *out,
+                  char *error)
 {
     const int64_t until_ns = clock_mono_ns() + LOST_S * NS_PER_SEC;
     *out = (struct catching_up){0};
@@ -175,7 +177,7 @@ static bool watch(struct store *store, pid_t recorder, struct catching_up *out, 
             out->began_ns = out->ended_ns;
             memcpy(out->first, out->last, sizeof out->first);
         }
-        if (out->last[0] >= heads[0] && out->last[1] >= heads[1])
+        if (heads[0] + heads[1] - out->last[0] - out->last[1] < batch_rows)
             return true;
         if (waitpid(recorder, NULL, WNOHANG) != 0) {
             (void)snprintf(error, STORE_ERROR_MAX, "sluice-recorder has ended; is it built?");
@@ -197,7 +199,7 @@ bool catch_up(struct store *store, const char *sink, const char *target, size_t 
                    batch_rows, server ? "  postgres: \"" : "", server ? target : "", server ? "\"\n" : "");
     write_file("config.yaml", config);
     const pid_t recorder = start_recorder();
-    const bool caught_up = recorder > 0 && watch(store, recorder, out, error);
+    const bool caught_up = recorder > 0 && watch(store, recorder, batch_rows, out, error);
     if (recorder > 0) {
         (void)kill(recorder, SIGTERM);
         (void)wait4(recorder, NULL, 0, &usage);

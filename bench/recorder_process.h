@@ -21,7 +21,7 @@ struct catching_up {
     int64_t cpu_ns;                         /* of the whole process */
 };
 
-/* Starts sluice-recorder in the run directory, and ends it when `store`, the same database, has everything. */
+/* Starts sluice-recorder in the run directory, and ends it when `store`, the same database, has all but the last batch. */
 bool catch_up(struct store *store, const char *sink, const char *target, size_t batch_rows,
               struct catching_up *out, char error[STORE_ERROR_MAX]);
 
