@@ -251,6 +251,7 @@ static void trade(struct life *life, int symbol, bool entry)
     for (int v = 0; v < 2; v++)
         quote(life, symbol, venues[v]);
     message_init(&m, MSG_INTENT);
+    m.env.trace.boot_id = 1;
     struct intent *in = &m.intent;
     (void)text_set(in->run, sizeof in->run, "bench");
     (void)text_set(in->account, sizeof in->account, life->config.run.account);

@@ -76,29 +76,31 @@ enum { MESSAGE_TYPE_MAX = 127 };
 
 /* ---- envelope -------------------------------------------------------------------------------------- */
 
-/* Where in the pipeline a stamp was taken, in the order of a trade's life. */
+/* Where in the pipeline a stamp was taken, in the order of a trade's life (lib/runtime/trace.h). A hop in is the time at
+ * which the process woke to read, once for all it then took; of what was sent after that, the time of taking it. */
 enum hop {
     HOP_FEED_OUT,     /* the feed published the tick */
-    HOP_STRATEGY_IN,  /* the worker took it from its socket */
+    HOP_STRATEGY_IN,  /* the worker woke for the tick, or for its timer */
     HOP_STRATEGY_OUT, /* the worker sent its intent */
     HOP_RISK_IN,      /* the gate took the intent from its socket */
-    HOP_RISK_OUT,     /* the gate published its decision */
-    HOP_EXEC_IN,      /* exec took the decision from its socket */
-    HOP_EXEC_OUT,     /* exec handed the first order to the venue */
-    HOP_EXEC_FILL,    /* the venue's report came back */
+    HOP_RISK_OUT,     /* the gate handed its decision to its journal; what writes and publishes it is behind this */
+    HOP_EXEC_IN,      /* exec woke for the decision */
+    HOP_EXEC_OUT,     /* exec handed this order to the venue: in what is told of it after that */
+    HOP_EXEC_FILL,    /* the venue's report of this fill was taken */
     HOP_COUNT
 };
 
 /* "feed_out", "strategy_in", ...; "?" for a number that is none. */
 const char *hop_text(enum hop hop);
 
-/* The market tick that caused a message. All zero where there was none. */
+/* The market tick that caused a message. All zero where there was no cause; with a boot id and no receipt it was not a tick
+ * but a timer, or a ledger, that woke the worker, and the hops begin with that. What the feed repeats was caused by none. */
 struct trace {
     int64_t venue_time;     /* the venue's own time, ns UTC */
     int64_t recv_utc;       /* receipt at the feed, ns UTC of the host's clock */
     int64_t recv_mono;      /* the same on the host's monotonic clock, ns */
     uint64_t boot_id;       /* hash of the host's boot id: monotonic stamps compare only at equal boot_id */
-    int64_t hop[HOP_COUNT]; /* monotonic ns at each hop; 0 = not reached */
+    int64_t hop[HOP_COUNT]; /* monotonic ns at each hop; 0 = not reached, or in another boot than boot_id */
 };
 
 struct envelope {

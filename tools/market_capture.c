@@ -55,6 +55,7 @@ static void restamp(struct message *m, int64_t market_ns)
     if (m->env.trace.recv_mono == 0)
         return;
     m->env.trace.recv_utc = m->env.trace.recv_mono = market_ns;
+    m->env.trace.boot_id = 0;
     memset(m->env.trace.hop, 0, sizeof m->env.trace.hop);
     if (m->env.type == MSG_BOOK)
         m->book.recv_mono = market_ns;

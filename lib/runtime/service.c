@@ -12,6 +12,7 @@
 #include "lib/runtime/failpoint.h"
 #include "lib/runtime/probed.h"
 #include "lib/runtime/service_ledger.h"
+#include "lib/runtime/trace.h"
 
 enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
 
@@ -298,7 +299,7 @@ static int drain_market(void *ctx, struct now now, int bound)
         if (!s->inbox.more || inbox_take(&s->inbox, s->market) != OK)
             continue;
         if (probed_decode(s->decoder, s->inbox.bytes, s->inbox.len, &s->message, &s->drops)) {
-            s->message.env.trace.hop[HOP_STRATEGY_IN] = now.mono_ns;
+            trace_taken(&s->message.env.trace, HOP_STRATEGY_IN, s->boot_id, now.mono_ns);
             take_market(s, &s->message, now);
         }
         inbox_skip(&s->inbox, s->market);

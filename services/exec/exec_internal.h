@@ -53,6 +53,7 @@ struct hand_order {
     struct booked_trade *trades, *last_trade; /* in order of booking */
     int64_t heard_ns;       /* market time of sending, of the last word, or of the last question */
     int64_t sent_ns;        /* market time of its first record; after a snapshot of its last one then */
+    int64_t sent_mono_ns;   /* told by the venue's side with its first answer; 0 = not known, also after a restart */
     uint32_t absent;        /* times the venue, asked, did not have it when it could no more be on its way */
     bool ask;               /* to be asked for at the next occasion */
     bool done_told;         /* the venue said that it is over; fills of it are still missing */
@@ -174,6 +175,8 @@ bool client_id_read(const char *account, const char *id, struct place *decision,
 /* What goes out with no record of its own (a question sent again) is a message of the outbox. */
 struct message *record_order(struct exec *self, const struct order *order, const struct trace *trace,
                              struct now now, struct outbox *out);
+/* Its basket's, with the time at which the order itself was handed over. */
+struct trace order_trace(const struct exec *self, const struct hand_order *o);
 void record_order_state(struct exec *self, struct hand_order *o, enum order_state state, enum reason reason,
                         struct now now, struct outbox *out);
 void record_basket(struct exec *self, const struct basket *basket, const struct trace *trace, struct now now,

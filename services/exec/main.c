@@ -4,6 +4,7 @@
 #include "lib/base/histogram.h"
 #include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
+#include "lib/runtime/trace.h"
 #include "services/exec/exec.h"
 #include "venues/paper/paper_files.h"
 
@@ -86,8 +87,7 @@ static void on_risk(void *ctx, const struct message *m, struct now now)
 {
     struct hand *hand = ctx;
     message_copy(&hand->taken, m);
-    if (m->env.trace.recv_mono)
-        hand->taken.env.trace.hop[HOP_EXEC_IN] = now.mono_ns;
+    trace_taken(&hand->taken.env.trace, HOP_EXEC_IN, hand->s.boot_id, now.mono_ns);
     enum stage before = probe_stage(STAGE_EXEC);
     exec_on_risk(hand->core, &hand->taken, service_now(&hand->s, now), &hand->s.outbox);
     probe_back(before);

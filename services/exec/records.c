@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/trace.h"
 #include "services/exec/exec_internal.h"
 
 /* ---- client ids ---------------------------------------------------------------------------------------- */
@@ -103,13 +104,22 @@ struct message *record_order(struct exec *self, const struct order *order, const
     return m;
 }
 
+struct trace order_trace(const struct exec *self, const struct hand_order *o)
+{
+    struct trace trace = o->basket->trace;
+    if (o->sent_mono_ns)
+        trace_stamp(&trace, HOP_EXEC_OUT, self->boot_id, o->sent_mono_ns);
+    return trace;
+}
+
 void record_order_state(struct exec *self, struct hand_order *o, enum order_state state, enum reason reason,
                         struct now now, struct outbox *out)
 {
     struct order order = o->told;
     order.state = state;
     order.reason = reason;
-    record_order(self, &order, &o->basket->trace, now, out);
+    const struct trace trace = order_trace(self, o);
+    record_order(self, &order, &trace, now, out);
 }
 
 void record_basket(struct exec *self, const struct basket *basket, const struct trace *trace, struct now now,
@@ -164,8 +174,8 @@ void record_fill(struct exec *self, struct hand_order *o, const struct order_rep
     const struct basket_leg *leg = &o->basket->told.legs[o->told.leg];
     struct message *m = outbox_record(out, &self->head, MSG_FILL, now);
     struct fill *fill = &m->fill;
-    m->env.trace = o->basket->trace;
-    m->env.trace.hop[HOP_EXEC_FILL] = m->env.trace.recv_mono ? now.mono_ns : 0;
+    m->env.trace = order_trace(self, o);
+    trace_stamp(&m->env.trace, HOP_EXEC_FILL, self->boot_id, now.mono_ns);
     memcpy(fill->client_id, o->told.client_id, sizeof fill->client_id);
     memcpy(fill->trade_id, report->trade_id, sizeof fill->trade_id);
     memcpy(fill->symbol, o->told.symbol, sizeof fill->symbol);

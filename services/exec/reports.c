@@ -116,9 +116,8 @@ void exec_on_report(struct exec *self, const struct order_report *report, struct
     uint64_t fills = self->n_fills;
     o->heard_ns = now.market_ns;
     find_again(self, o, report, now, out);
-    struct trace *trace = &o->basket->trace;
-    if (trace->recv_mono && !trace->hop[HOP_EXEC_OUT])
-        trace->hop[HOP_EXEC_OUT] = report->sent_mono_ns;
+    if (!o->sent_mono_ns)
+        o->sent_mono_ns = report->sent_mono_ns;
     switch (report->kind) {
     case REPORT_ACK:
         change(self, o, EVENT_ACK, REASON_NONE, report->venue_id, now, out);
@@ -155,7 +154,8 @@ void order_ask(struct exec *self, struct hand_order *o, struct now now, struct o
     if (o->told.state != ORDER_UNKNOWN) {
         struct order order = o->told;
         order.state = ORDER_UNKNOWN;
-        struct message *m = record_order(self, &order, &o->basket->trace, now, out);
+        const struct trace trace = order_trace(self, o);
+        struct message *m = record_order(self, &order, &trace, now, out);
         outbox_add(out, EFFECT_SEND, m, PEER_VENUE);
         return;
     }

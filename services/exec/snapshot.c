@@ -147,7 +147,6 @@ static void say_baskets(struct telling *t, const struct basket_list *list)
     for (const struct hand_basket *b = list->first; b; b = b->after) {
         struct message *m = begin(t, MSG_BASKET);
         m->env.trace = b->trace;
-        m->env.trace.hop[HOP_EXEC_OUT] = 0; /* the records do not tell it again either */
         m->basket = b->told;
         say(t);
         say_basket_tally(t, b);

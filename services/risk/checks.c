@@ -403,7 +403,7 @@ int check_age(const struct inquiry *q, struct finding *f)
     return age > limit ? reject(f, REASON_INTENT_TOO_OLD, in_seconds(limit), in_seconds(age)) : OK;
 }
 
-/* Stamps of the future, or of another boot or host, tell no age. */
+/* Stamps of the future, or of another boot or host, or of one that is not told, tell no age. */
 int check_skew(const struct inquiry *q, struct finding *f)
 {
     int64_t newest = q->intent->decided_mono;
@@ -413,7 +413,7 @@ int check_skew(const struct inquiry *q, struct finding *f)
         newest = at > newest ? at : newest;
     }
     int64_t ahead = newest - q->now.mono_ns;
-    bool other = boot != 0 && q->risk->boot_id != 0 && boot != q->risk->boot_id;
+    bool other = q->risk->boot_id != 0 && boot != q->risk->boot_id;
     return other || ahead > SKEW_TOLERATED_NS
                ? reject(f, REASON_CLOCK_SKEW, in_seconds(SKEW_TOLERATED_NS), in_seconds(ahead))
                : OK;

@@ -5,6 +5,7 @@
 #include "lib/runtime/journal.h"
 #include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
+#include "lib/runtime/trace.h"
 #include "services/risk/risk.h"
 
 struct gate {
@@ -21,8 +22,7 @@ struct gate {
 static int append(void *ctx, struct message *m)
 {
     struct service *s = ctx;
-    if (m->env.trace.recv_mono)
-        m->env.trace.hop[HOP_RISK_OUT] = clock_mono_ns();
+    trace_stamp(&m->env.trace, HOP_RISK_OUT, s->boot_id, clock_mono_ns());
     return ledger_append(s->ledger, m);
 }
 
@@ -130,7 +130,7 @@ static int drain_intents(void *ctx, struct now now, int bound)
         /* What was written before may have taken long: books are as old as they are now, and beats as late. */
         now.mono_ns = clock_mono_ns();
         (void)view_watch(s->view, now);
-        gate->message.env.trace.hop[HOP_RISK_IN] = now.mono_ns;
+        trace_stamp(&gate->message.env.trace, HOP_RISK_IN, s->boot_id, now.mono_ns);
         enum stage before = probe_stage(STAGE_RISK);
         risk_on_command(gate->core, &gate->message, now, &s->outbox);
         probe_back(before);

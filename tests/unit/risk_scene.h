@@ -12,7 +12,7 @@
 #include "lib/base/text.h"
 #include "services/risk/risk.h"
 
-enum { LEDGER_MAX = 4096 };
+enum { LEDGER_MAX = 4096, BOOT = 77 };
 
 #define ROUTE "BTC-USDT@alfa~BTC-USDT@beta"
 
@@ -311,6 +311,7 @@ static inline struct message entry(void)
     struct message m;
     const struct message *assigned = assignment_of(ROUTE);
     message_init(&m, MSG_INTENT);
+    m.env.trace.boot_id = BOOT;
     struct intent *in = &m.intent;
     strcpy(in->run, "run-1");
     strcpy(in->account, "paper");
@@ -408,7 +409,7 @@ static inline void leave_whole(void)
 
 static inline struct risk *new_risk(void)
 {
-    return risk_new(&(struct risk_options){&config, view, "run-1", 77});
+    return risk_new(&(struct risk_options){&config, view, "run-1", BOOT});
 }
 
 /* The bounds of age that the tests speak of, whatever the defaults are. */
