@@ -256,15 +256,17 @@ static void publish_channel(struct feed *self, struct channel *c, struct now now
         struct topic *t = &c->topic[kind];
         if (!t->touched && !(t->again && t->seq > 0))
             continue;
-        if (t->touched)
-            t->seq++;
-        else
-            self->repeated++;
+        const bool anew = t->touched;
+        t->seq += anew;
+        self->repeated += !anew;
         t->quiet = t->quiet && !t->touched;
         self->n_wanted -= t->wanted;
         t->touched = t->again = t->wanted = false;
         t->sent_mono_ns = now.mono_ns;
         write[kind](self, c, now, out);
+        struct message *m = &out->messages[out->n_messages - 1];
+        if (!anew && !(kind == KIND_BOOK && m->book.state == BOOK_STALE)) /* no tick; that it is STALE may be news */
+            m->env.trace = (struct trace){0};
     }
 }
 

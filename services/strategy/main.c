@@ -8,6 +8,7 @@
 #include "lib/base/table.h"
 #include "lib/runtime/probed.h"
 #include "lib/runtime/service.h"
+#include "lib/runtime/trace.h"
 #include "proto/topic.h"
 #include "services/strategy/worker.h"
 
@@ -29,8 +30,7 @@ static int send_intent(void *ctx, enum peer to, struct message *m)
     struct trader *trader = ctx;
     if (to != PEER_RISK)
         return E_STATE;
-    if (m->env.trace.recv_mono)
-        m->env.trace.hop[HOP_STRATEGY_OUT] = clock_mono_ns();
+    trace_stamp(&m->env.trace, HOP_STRATEGY_OUT, trader->s.boot_id, clock_mono_ns());
     size_t len = probed_encode(m, trader->s.bytes, sizeof trader->s.bytes);
     int status = socket_send(trader->intents, trader->s.bytes, len, false);
     if (status != OK)
@@ -165,7 +165,8 @@ int main(int argc, char **argv)
                                                        .run = s->run,
                                                        .name = s->name,
                                                        .incarnation = trader->incarnation,
-                                                       .build = build_id()},
+                                                       .build = build_id(),
+                                                       .boot_id = s->boot_id},
                               error);
     if (!trader->core)
         service_fail(s, error);

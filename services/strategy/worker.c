@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/runtime/trace.h"
 
 static const int64_t hello_every_ns = 250 * NS_PER_MS;
 
@@ -153,18 +154,23 @@ static bool write_leg(struct intent_leg *leg, const struct quote *q, enum side s
     return true;
 }
 
-/* The quote whose change came last: the tick that caused what is decided. */
-static const struct quote *newest(const struct route_view *seen)
+static bool is_later(const struct book *a, const struct book *b)
 {
-    const struct quote *newest = seen->leg[0];
-    for (uint32_t i = 1; i < seen->n_legs; i++) {
-        const struct quote *q = seen->leg[i];
-        bool later = q->book.recv_time != newest->book.recv_time ? q->book.recv_time > newest->book.recv_time
-                                                                 : q->book.recv_mono > newest->book.recv_mono;
-        if (later)
-            newest = q;
-    }
-    return newest;
+    return a->recv_time != b->recv_time ? a->recv_time > b->recv_time : a->recv_mono > b->recv_mono;
+}
+
+/* The tick that caused what is decided: of those that came since the route was last looked at, the one that we had last.
+ * Where none came it was a timer or a ledger that woke us, and the trace begins here. */
+static struct trace cause_of(const struct worker *self, const struct route_view *seen, uint32_t ticks,
+                             struct now now)
+{
+    const struct quote *newest = NULL;
+    for (uint32_t i = 0; i < seen->n_legs; i++)
+        if (ticks & 1u << i && (!newest || is_later(&seen->leg[i]->book, &newest->book)))
+            newest = seen->leg[i];
+    struct trace trace = {.boot_id = self->options.boot_id};
+    trace_stamp(&trace, HOP_STRATEGY_IN, self->options.boot_id, now.mono_ns);
+    return newest ? newest->trace : trace;
 }
 
 static void set_envelope(const struct worker *self, struct message *m, struct now now)
@@ -188,8 +194,8 @@ static bool write_legs(const struct assigned *route, const struct proposal *p, s
     return in->n_legs > 0;
 }
 
-static void send_intent(struct worker *self, uint32_t index, const struct proposal *p, struct now now,
-                        struct outbox *out)
+static void send_intent(struct worker *self, uint32_t index, const struct proposal *p, uint32_t ticks,
+                        struct now now, struct outbox *out)
 {
     const struct worker_options *o = &self->options;
     struct assigned *route = &self->routes[index];
@@ -201,7 +207,7 @@ static void send_intent(struct worker *self, uint32_t index, const struct propos
     struct message *m = outbox_message(out, MSG_INTENT);
     struct intent *in = &m->intent;
     set_envelope(self, m, now);
-    m->env.trace = newest(&route->seen)->trace;
+    m->env.trace = cause_of(self, &route->seen, ticks, now);
     *in = legs;
     text_set(in->run, sizeof in->run, o->run);
     text_set(in->account, sizeof in->account, o->config->run.account);
@@ -239,7 +245,9 @@ static bool evaluate(struct worker *self, uint32_t index, struct now now, struct
 {
     struct assigned *route = &self->routes[index];
     struct proposal proposal;
+    const uint32_t ticks = route->ticks;
     route->touched = false;
+    route->ticks = 0;
     if (!route->owned || !find_legs(self, route))
         return false;
     self->evaluations++;
@@ -255,7 +263,7 @@ static bool evaluate(struct worker *self, uint32_t index, struct now now, struct
     if (!may)
         return false;
     uint64_t before = self->last_intent;
-    send_intent(self, index, &proposal, now, out);
+    send_intent(self, index, &proposal, ticks, now, out);
     return self->last_intent != before;
 }
 

@@ -24,6 +24,7 @@ struct worker_options {
     const char *name; /* of the worker */
     uint64_t incarnation;
     uint64_t build;
+    uint64_t boot_id; /* 0: time is virtual, nothing is stamped */
 };
 
 /* The prefixes of the routes that a worker of this name may take; "" = any. */

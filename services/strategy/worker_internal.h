@@ -23,7 +23,8 @@ struct assigned {
     int32_t instrument[STRATEGY_LEGS_MAX];
     uint64_t epoch; /* of its assignment */
     bool owned;
-    bool touched; /* since its last evaluation */
+    bool touched; /* since its last evaluation, */
+    uint32_t ticks; /* by a tick of these legs: bit N is leg N; none = by a timer or a ledger */
     bool busy;    /* a basket is open, or will be by an accepted decision */
     bool parked;
     bool waiting; /* for the decision on intent `awaited` */

@@ -69,13 +69,17 @@ static int32_t take_instrument(struct worker *self, const struct route_leg *leg)
 
 void worker_on_market(struct worker *self, int index, const struct message *m, struct now now)
 {
-    (void)m;
     (void)now;
+    const bool tick =
+        m->env.trace.recv_mono != 0; /* not one that is repeated, nor what is told of an instrument */
     int32_t instrument = instrument_of(self, index);
     if (instrument < 0)
         return;
-    for (int32_t leg = self->instruments[instrument].first; leg != NONE; leg = self->next_leg[leg])
+    for (int32_t leg = self->instruments[instrument].first; leg != NONE; leg = self->next_leg[leg]) {
+        struct assigned *route = &self->routes[leg / STRATEGY_LEGS_MAX];
         worker_touch(self, (uint32_t)leg / STRATEGY_LEGS_MAX);
+        route->ticks |= tick && route->touched ? 1u << leg % STRATEGY_LEGS_MAX : 0;
+    }
 }
 
 /* ---- what is waited for ----------------------------------------------------------------------------- */
@@ -193,6 +197,7 @@ static void on_assign(struct worker *self, const struct assign *a)
     route->seen.entry_edge_nbps = a->entry_edge_nbps;
     route->seen.entry_side = a->entry_side;
     take_holdings(&route->seen, a->legs, a->n_legs);
+    route->ticks = 0;
     worker_touch(self, (uint32_t)index);
 }
 

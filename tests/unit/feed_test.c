@@ -128,6 +128,7 @@ START_TEST(a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq)
     pass(260 * NS_PER_MS);
     ck_assert_uint_eq(published(MSG_BOOK, &m), 1);
     ck_assert_uint_eq(m.env.seq, 1);
+    ck_assert_int_eq(m.env.trace.recv_mono, 0); /* no tick caused it */
     pass(1 * NS_PER_SEC);
     ck_assert_uint_eq(published(MSG_BOOK, NULL), 0);
     pass(5 * NS_PER_SEC);

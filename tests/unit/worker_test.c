@@ -216,6 +216,56 @@ START_TEST(an_intent_says_what_it_was_decided_on)
 }
 END_TEST
 
+START_TEST(an_intent_names_the_newest_tick_that_woke_it_not_one_of_before)
+{
+    assign("strategy-1", MINE);
+    wants = 0;
+    pass(1);
+    quote("BTC-USDT", "y", 9900, 9901);
+    ck_assert_int_eq(wake(true), 0); /* y was looked at */
+    wants = INTENT_ENTER;
+    quote("BTC-USDT", "x", 10000, 10001); /* received with y's, and came later */
+    int64_t cause = m.env.trace.venue_time;
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_int_eq(sent_trace.venue_time, cause);
+    ck_assert_int_eq(sent_trace.recv_mono, sent.legs[0].book_mono);
+}
+END_TEST
+
+START_TEST(an_intent_that_no_tick_caused_says_so_and_begins_its_trace_with_the_wake_up)
+{
+    wants = 0;
+    assign("strategy-1", MINE);
+    route_says(false, false, 5);
+    tick();
+    ck_assert_int_eq(wake(true), 0);
+    wants = INTENT_EXIT;
+    pass(400);
+    ck_assert_int_eq(hellos(), 1); /* what is held grows old: it is looked at with each hello */
+    pass(3);
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_int_eq(sent_trace.recv_mono, 0);
+    ck_assert_int_eq(sent_trace.recv_utc, 0);
+    ck_assert_int_eq(sent_trace.venue_time, 0);
+    ck_assert_int_eq(sent_trace.hop[HOP_FEED_OUT], 0);
+    ck_assert_uint_eq(sent_trace.boot_id, 8);
+    ck_assert_int_eq(sent_trace.hop[HOP_STRATEGY_IN], now.mono_ns);
+}
+END_TEST
+
+START_TEST(a_repeated_book_is_no_tick)
+{
+    wants = INTENT_ENTER;
+    assign("strategy-1", MINE);
+    pass(1);
+    quotes_anew = false;
+    quote("BTC-USDT", "x", 10000, 10001);
+    ck_assert_int_eq(wake(true), 1);
+    ck_assert_int_eq(sent_trace.recv_mono, 0);
+    ck_assert_int_eq(sent_trace.hop[HOP_STRATEGY_IN], now.mono_ns);
+}
+END_TEST
+
 START_TEST(an_exit_may_only_reduce)
 {
     wants = INTENT_EXIT;
@@ -343,6 +393,9 @@ int main(void)
         more_intents_than_the_outbox_takes_at_once_wait_for_the_next_turn,
         what_is_held_is_looked_at_on_a_quiet_market_too,
         an_intent_says_what_it_was_decided_on,
+        an_intent_names_the_newest_tick_that_woke_it_not_one_of_before,
+        an_intent_that_no_tick_caused_says_so_and_begins_its_trace_with_the_wake_up,
+        a_repeated_book_is_no_tick,
         an_exit_may_only_reduce,
         one_digit_of_one_best_price_changes_the_digest,
         the_digests_of_lost_routes_stay_in_the_sum,

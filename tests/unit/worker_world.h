@@ -87,7 +87,8 @@ static struct worker *hire(char error[CONFIG_ERROR_MAX])
                                                .run = "r1",
                                                .name = "strategy-1",
                                                .incarnation = MINE,
-                                               .build = 99},
+                                               .build = 99,
+                                               .boot_id = 8},
                       error);
 }
 
@@ -121,6 +122,8 @@ static void know(const char *symbol, const char *venue)
     ck_assert_int_ge(market_message(MSG_INST), 0);
 }
 
+static bool quotes_anew = true; /* false: what the feed repeats has no trace */
+
 static void quote(const char *symbol, const char *venue, int64_t bid, int64_t ask)
 {
     message_init(&m, MSG_BOOK);
@@ -133,7 +136,8 @@ static void quote(const char *symbol, const char *venue, int64_t bid, int64_t as
     m.book.n_bids = m.book.n_asks = 1;
     m.book.bids[0] = (struct level){bid, 100};
     m.book.asks[0] = (struct level){ask, 100};
-    m.env.trace.venue_time = (int64_t)seq + 1000;
+    if (quotes_anew)
+        m.env.trace = (struct trace){.venue_time = (int64_t)seq + 1000, .recv_mono = now.mono_ns, .boot_id = 8};
     ck_assert_int_ge(market_message(MSG_BOOK), 0);
 }
 
