@@ -21,8 +21,8 @@ struct exec *exec_new(const struct exec_options *options)
     text_set(self->run, sizeof self->run, options->run);
     self->boot_id = options->boot_id;
     text_set(self->head.stream, sizeof self->head.stream, "exec");
-    self->syncs =
-        strcmp(self->config->run.mode, "live") == 0 || strcmp(self->config->journal.sync, "never") != 0;
+    self->syncs = strcmp(self->config->run.mode, "live") == 0 ||
+                  strcmp(self->config->exec.sync_before_send, "always") == 0;
     self->answer_ns = ANSWER_NS + self->config->paper.latency_us * NS_PER_US;
     self->portfolio = portfolio_new(INSTRUMENTS_HELD, CURRENCIES_HELD);
     self->started = table_new(CURRENCIES_HELD, 40);

@@ -3,8 +3,8 @@
  * balances (as they are when a basket has ended, and after a late fill), adjustments, how far risk's ledger is taken,
  * and the gaps in it.
  *
- * A basket is journaled whole before its first order is sent, each order before it is sent, and on disk before it is
- * sent, but in paper mode with journal.sync never. The client id is a function of the decision: account, risk epoch,
+ * A basket is journaled whole before its first order is sent, each order before it is sent, and in mode live, or with
+ * exec.sync_before_send always, it is on disk before it is sent. The client id is a function of the decision: account, risk epoch,
  * position, leg, attempt.
  *
  * An order of which nothing is known (a restart, no answer) is Unknown and asked for until the venue tells. That the venue

@@ -56,8 +56,7 @@ void exec_on_risk(struct exec *self, const struct message *m, struct now now, st
         return;
     if (at.epoch > self->recorded.epoch) {
         record_upstream(self, (struct place){at.epoch, accepted ? at.pos - 1 : at.pos}, now, out);
-        if (self->syncs)
-            outbox_sync(out);
+        outbox_sync(out);
     }
     if (accepted && at.epoch < self->recorded.epoch)
         self->fenced++;

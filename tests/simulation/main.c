@@ -124,6 +124,7 @@ static void write_config(void)
                   "  max_age_ms: %d\n  max_market_age_ms: %d\n",
                   chance(300) ? 600 : 2000, chance(300) ? 4 : 64, (int)(world.knobs.max_age_ns / NS_PER_MS),
                   (int)(world.knobs.max_market_age_ns / NS_PER_MS));
+    (void)fprintf(f, "exec:\n  sync_before_send: always\n");
     (void)fprintf(f, "paper:\n  latency_us: %d\n", (int)draw(20000));
     (void)fprintf(f, "recorder:\n  batch_rows: %d\n  batch_ms: %d\n", 1 + (int)draw(50), 5 + (int)draw(100));
     (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: 1000\n");

@@ -453,12 +453,12 @@ START_TEST(killed_at_any_step_nothing_is_lost_and_nothing_doubled)
 }
 END_TEST
 
-/* With syncing off nothing but the venue knows of an order whose record is lost. */
+/* Where an order is sent before its record is on disk, nothing but the venue knows of an order whose record is lost. */
 START_TEST(with_the_power_lost_at_any_step_nothing_is_lost_and_nothing_doubled)
 {
     bool reached = true;
     power = true;
-    strcpy(config.journal.sync, _i % 2 ? "100" : "never");
+    strcpy(config.exec.sync_before_send, _i % 2 ? "always" : "live");
     for (long kill_at = 0; reached; kill_at++) {
         reached = play((uint64_t)_i, kill_at);
         check_all();

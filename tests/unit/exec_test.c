@@ -24,17 +24,17 @@ START_TEST(a_basket_is_written_whole_before_its_first_order_is_sent)
 }
 END_TEST
 
-/* Of the whole basket, by what journal.sync and run.mode say. */
-START_TEST(it_is_on_disk_before_its_first_order_is_sent_but_where_paper_syncs_never)
+/* Of the whole basket. */
+START_TEST(it_is_on_disk_before_its_first_order_is_sent_in_mode_live_and_in_paper_where_it_is_asked_for)
 {
     static const struct {
         const char *mode, *sync;
         bool synced;
-    } cases[] = {{"paper", "100", true}, {"paper", "never", false}, {"live", "never", true}};
+    } cases[] = {{"paper", "always", true}, {"paper", "live", false}, {"live", "live", true}};
     for (int i = 0; i < 3; i++) {
         struct message m = decision((uint64_t)i + 5, POLICY_COMPLETE);
         strcpy(config.run.mode, cases[i].mode);
-        strcpy(config.journal.sync, cases[i].sync);
+        strcpy(config.exec.sync_before_send, cases[i].sync);
         restart();
         n_synced = n_sent = 0;
         decide(&m);
@@ -445,7 +445,7 @@ int main(void)
     tcase_set_timeout(promises, 60);
     tcase_add_checked_fixture(promises, begin, end);
     tcase_add_test(promises, a_basket_is_written_whole_before_its_first_order_is_sent);
-    tcase_add_test(promises, it_is_on_disk_before_its_first_order_is_sent_but_where_paper_syncs_never);
+    tcase_add_test(promises, it_is_on_disk_before_its_first_order_is_sent_in_mode_live_and_in_paper_where_it_is_asked_for);
     tcase_add_test(promises, both_legs_filled_is_done);
     tcase_add_test(promises, after_a_basket_the_positions_and_balances_it_touched_are_told);
     tcase_add_test(promises, the_leg_behind_is_completed_within_the_budget);
