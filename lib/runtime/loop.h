@@ -1,7 +1,8 @@
 /* The event loop of a service: it waits on sockets and timers, and on each wake-up drains every source in the
  * order in which they were added, then fires timers, then runs the tail (where effects are done). Time is read
  * once per wake-up and passed down. There is no polling sleep: a source that does not wake is drained when
- * something else does, or on a timer.
+ * something else does, or on a timer. One that wakes and is known to be empty is not asked, but for every
+ * 10 ms and when a timer is due.
  */
 #ifndef SLUICE_RUNTIME_LOOP_H
 #define SLUICE_RUNTIME_LOOP_H
@@ -14,7 +15,7 @@
 struct loop;
 
 /* Takes what is there, at most `bound` messages. Returns how many it took: at the bound the loop comes back
- * without waiting. */
+ * without waiting; below it, the source is held to be empty, or not to wake, or the loop to be held. */
 typedef int drain_fn(void *ctx, struct now now, int bound);
 typedef void timer_fn(void *ctx, struct now now);
 
@@ -36,6 +37,10 @@ bool loop_signalled(const struct loop *self); /* a signal ended it */
 
 /* While held, only the first source (a service's control socket) is waited on and drained; timers and tail go on. */
 void loop_hold(struct loop *self, bool held);
+
+/* How it waits: it looks for work, giving way to others, for so long before it sleeps (0: it sleeps at once), and takes
+ * at most so many messages of one source before it looks at the others. */
+void loop_waiting(struct loop *self, int64_t spin_ns, int drain_bound);
 
 /* The next wait is at most this long: for a core's market-time timers. */
 void loop_wake_in(struct loop *self, int64_t ns);

@@ -23,6 +23,7 @@ static struct {
     int64_t open_ns, open_ticks;
     int64_t awake_ns, wait_ns, work_ns;     /* the wake-up that goes on; all that are over */
     int64_t measured[STAGES], measured_all; /* by probe_long, ticks */
+    int64_t measured_awake;                 /* of it, in wake-ups: a start has its own */
     uint64_t wakeups, sampled, random;
     uint32_t until_sample;
     bool awake;
@@ -102,6 +103,7 @@ void probe_long_end(struct probe_long work)
     int64_t inner = told.measured_all - work.measured;
     told.measured[probe.now] += at - work.from - inner;
     told.measured_all += at - work.from - inner;
+    told.measured_awake += told.awake ? at - work.from - inner : 0;
     probe.now = work.before;
     probe.sampling = work.sampling;
     probe.since = at;
@@ -252,15 +254,15 @@ static void report_stage(struct reply *reply, enum stage stage, int64_t ns)
  * the time before the first wait and where there is no sample yet, is other. */
 static void report_stages(struct reply *reply, int64_t wall_ns, int64_t awake_ns)
 {
-    int64_t ns[STAGES] = {0}, ticks = 0, measured_ns = 0, rest = wall_ns;
+    int64_t ns[STAGES] = {0}, ticks = 0, rest = wall_ns;
     const int64_t life = told.clock() - told.open_ticks;
     const double ns_per_tick = life > 0 ? (double)wall_ns / (double)life : 0;
     for (int i = 0; i < STAGES; i++) {
         ns[i] = (int64_t)((double)told.measured[i] * ns_per_tick);
-        measured_ns += ns[i];
         ticks += probe.ticks[i];
     }
     ns[STAGE_WAIT] = told.wait_ns;
+    const int64_t measured_ns = (int64_t)((double)told.measured_awake * ns_per_tick);
     const double shared = awake_ns > measured_ns ? (double)(awake_ns - measured_ns) : 0;
     for (int i = 0; i < STAGES && ticks > 0; i++)
         ns[i] += (int64_t)(shared * (double)probe.ticks[i] / (double)ticks);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <zmq.h>
 
 enum { SOURCES = 3 };
 
@@ -184,6 +185,138 @@ START_TEST(a_signal_ends_it_and_is_told_from_a_stop)
 }
 END_TEST
 
+/* ---- over sockets ------------------------------------------------------------------------------------ */
+
+static void *zmq, *here, *there;
+static int taken, answers;
+
+/* Takes what is there; to a ROUTER's peers it answers, which is sending on the socket that is read. */
+static int take(void *ctx, struct now now, int bound)
+{
+    char bytes[8], identity[8];
+    int n = 0, len = 0;
+    (void)now;
+    note('z');
+    while (n < bound) {
+        if (ctx && (len = zmq_recv(here, identity, sizeof identity, ZMQ_DONTWAIT)) < 0)
+            break;
+        if (zmq_recv(here, bytes, sizeof bytes, ZMQ_DONTWAIT) < 0)
+            break;
+        n++;
+        for (int i = 0; ctx && i < answers; i++) {
+            (void)zmq_send(here, identity, (size_t)len, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+            (void)zmq_send(here, "yes", 3, ZMQ_DONTWAIT);
+        }
+    }
+    taken += n;
+    return n;
+}
+
+static void send_there(int messages)
+{
+    for (int i = 0; i < messages; i++)
+        ck_assert_int_eq(zmq_send(there, "x", 1, ZMQ_DONTWAIT), 1);
+    (void)usleep(2000);
+}
+
+static void one_more(void *ctx, struct now now)
+{
+    note('.');
+    (void)ctx;
+    (void)now;
+    if (--tails_wanted <= 0)
+        loop_stop(loop);
+    else
+        send_there(1);
+}
+
+static void open_pair(int type_here, int type_there)
+{
+    loop_destroy(&loop);
+    loop = loop_new();
+    zmq = zmq_ctx_new();
+    here = zmq_socket(zmq, type_here);
+    there = zmq_socket(zmq, type_there);
+    ck_assert_int_eq(zmq_bind(here, "inproc://test"), 0);
+    ck_assert_int_eq(zmq_connect(there, "inproc://test"), 0);
+    ck_assert_int_eq(loop_source(loop, here, 0, true, take, type_here == ZMQ_ROUTER ? &zmq : NULL), OK);
+    loop_tail(loop, one_more, NULL);
+    taken = answers = 0;
+}
+
+static void close_pair(void)
+{
+    (void)zmq_close(here);
+    (void)zmq_close(there);
+    (void)zmq_ctx_term(zmq);
+}
+
+START_TEST(a_message_that_comes_when_its_socket_was_read_empty_wakes_at_once)
+{
+    open_pair(ZMQ_PULL, ZMQ_PUSH);
+    send_there(1);
+    run(200);
+    ck_assert_int_eq(taken, 200);
+    ck_assert_int_lt(ended_ns - began_ns, 20 * NS_PER_SEC); /* 200 times the longest wait would be 200 s */
+    close_pair();
+}
+END_TEST
+
+START_TEST(what_a_bounded_turn_left_unread_is_read_in_the_next_without_a_wait)
+{
+    open_pair(ZMQ_PULL, ZMQ_PUSH);
+    loop_waiting(loop, 0, 3);
+    send_there(10);
+    loop_tail(loop, tail, NULL);
+    run(4);
+    ck_assert_int_eq(taken, 10);
+    ck_assert_int_lt(ended_ns - began_ns, 900 * NS_PER_MS);
+    close_pair();
+}
+END_TEST
+
+START_TEST(a_socket_that_is_sent_on_as_well_misses_nothing)
+{
+    open_pair(ZMQ_ROUTER, ZMQ_DEALER);
+    answers = 20;
+    send_there(1);
+    run(200);
+    ck_assert_int_eq(taken, 200);
+    ck_assert_int_lt(ended_ns - began_ns, 20 * NS_PER_SEC);
+    close_pair();
+}
+END_TEST
+
+START_TEST(while_held_a_socket_that_has_some_is_left_alone)
+{
+    open_pair(ZMQ_PULL, ZMQ_PUSH);
+    struct loop *kept = loop;
+    loop = loop_new();
+    ck_assert_int_eq(loop_source(loop, NULL, ready[0], true, drain, &ready[0]), OK);
+    ck_assert_int_eq(loop_source(loop, here, 0, true, take, NULL), OK);
+    loop_tail(loop, tail, NULL);
+    loop_hold(loop, true);
+    send_there(5);
+    wake(0);
+    run(1);
+    ck_assert_int_eq(taken, 0);
+    ck_assert_str_eq(did, "0.");
+    loop_destroy(&kept);
+    close_pair();
+}
+END_TEST
+
+START_TEST(a_loop_that_spins_before_it_sleeps_takes_and_waits_as_well)
+{
+    open_pair(ZMQ_PULL, ZMQ_PUSH);
+    loop_waiting(loop, 200 * NS_PER_US, 0);
+    send_there(1);
+    run(50);
+    ck_assert_int_eq(taken, 50);
+    close_pair();
+}
+END_TEST
+
 START_TEST(a_source_too_many_is_refused)
 {
     int status = OK;
@@ -207,6 +340,11 @@ int main(void)
     tcase_add_test(promises, a_timer_missed_for_long_fires_once);
     tcase_add_test(promises, a_signal_ends_it_and_is_told_from_a_stop);
     tcase_add_test(promises, a_source_too_many_is_refused);
+    tcase_add_test(promises, a_message_that_comes_when_its_socket_was_read_empty_wakes_at_once);
+    tcase_add_test(promises, what_a_bounded_turn_left_unread_is_read_in_the_next_without_a_wait);
+    tcase_add_test(promises, a_socket_that_is_sent_on_as_well_misses_nothing);
+    tcase_add_test(promises, while_held_a_socket_that_has_some_is_left_alone);
+    tcase_add_test(promises, a_loop_that_spins_before_it_sleeps_takes_and_waits_as_well);
     suite_add_tcase(suite, promises);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
