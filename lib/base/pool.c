@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEM_ALIGN = 16 };
+enum { ITEM_ALIGN = 16, PAGE_BYTES = 4096 };
 
 #define NONE  UINT32_MAX       /* end of the free stack */
 #define TAKEN (UINT32_MAX - 1) /* not on it */
@@ -57,6 +57,15 @@ void pool_destroy(struct pool **self)
     free((*self)->next);
     free(*self);
     *self = NULL;
+}
+
+/* calloc would promise the room only, and the process grow for as long as it takes to fill. */
+void *room_new(size_t n, size_t item_bytes)
+{
+    char *room = calloc(n ? n : 1, item_bytes ? item_bytes : 1);
+    for (size_t at = 0; room && at < n * item_bytes; at += PAGE_BYTES)
+        ((volatile char *)room)[at] = 0;
+    return room;
 }
 
 static char *item_at(const struct pool *self, uint32_t index)

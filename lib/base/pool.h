@@ -16,4 +16,7 @@ uint32_t pool_index(const struct pool *self, const void *item);
 uint32_t pool_taken(const struct pool *self);
 uint32_t pool_capacity(const struct pool *self);
 
+/* Zeroed memory for n items of this size, touched as a pool's is; given back by free. NULL when out of memory. */
+void *room_new(size_t n, size_t item_bytes);
+
 #endif

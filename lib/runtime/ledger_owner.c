@@ -303,6 +303,7 @@ static void write_beat(void *ledger)
     else
         (void)snprintf(self->write_error, sizeof self->write_error, "%s: what it covers cannot be synced",
                        self->dir);
+    snapshot_writer_destroy(&self->writer); /* as large as the state, and not needed for long */
     atomic_store(&self->write_done, true);
 }
 

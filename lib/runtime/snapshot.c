@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lib/runtime/disk.h"
 #include "lib/runtime/journal_record.h"
@@ -48,10 +49,19 @@ struct snapshot_writer *snapshot_writer_new(void)
     return w;
 }
 
+/* It is as large as the state and needed for moments: it does not stay with the allocator. */
+static void give_back(struct snapshot_writer *w)
+{
+    if (w->capacity > 0)
+        (void)munmap(w->buffer, w->capacity);
+    w->buffer = NULL;
+    w->capacity = 0;
+}
+
 void snapshot_writer_destroy(struct snapshot_writer **self)
 {
     if (*self)
-        free((*self)->buffer);
+        give_back(*self);
     free(*self);
     *self = NULL;
 }
@@ -69,8 +79,10 @@ static bool make_room(struct snapshot_writer *w, size_t bytes)
     if (w->buffered + bytes <= w->capacity)
         return true;
     const size_t capacity = w->capacity > 0 ? 2 * w->capacity : FIRST_BYTES;
-    unsigned char *buffer = realloc(w->buffer, capacity);
-    if (!buffer) {
+    void *buffer = w->capacity > 0
+                       ? mremap(w->buffer, w->capacity, capacity, MREMAP_MAYMOVE)
+                       : mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (buffer == MAP_FAILED) {
         fail_once(w, E_FULL, "out of memory");
         return false;
     }

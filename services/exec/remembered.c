@@ -11,8 +11,8 @@ int remembered_open(struct exec *self)
     self->baskets = pool_new(BASKETS_MAX, sizeof(struct hand_basket));
     self->orders = pool_new(ORDERS_MAX, sizeof(struct hand_order));
     self->trades = pool_new(TRADES_MAX, sizeof(struct booked_trade));
-    self->hashed = calloc(ORDER_HASHES, sizeof *self->hashed);
-    self->hashed_baskets = calloc(BASKET_HASHES, sizeof *self->hashed_baskets);
+    self->hashed = room_new(ORDER_HASHES, sizeof *self->hashed);
+    self->hashed_baskets = room_new(BASKET_HASHES, sizeof *self->hashed_baskets);
     self->found = calloc(FOUND_MAX, sizeof *self->found);
     return self->baskets && self->orders && self->trades && self->hashed && self->hashed_baskets &&
                    self->found

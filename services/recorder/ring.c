@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/pool.h"
+
 bool ring_open(struct ring *r, size_t size)
 {
-    *r = (struct ring){.bytes = malloc(size), .size = size};
+    *r = (struct ring){.bytes = room_new(size, 1), .size = size};
     return r->bytes;
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { CAPACITY = 100 };
 
@@ -97,6 +98,25 @@ START_TEST(more_than_memory_is_refused)
 }
 END_TEST
 
+START_TEST(a_room_is_zero_and_all_of_it_is_in_place)
+{
+    enum { BYTES = 1 << 24, PAGE = 4096 };
+    static unsigned char in_place[BYTES / PAGE];
+    unsigned char *room = room_new(BYTES / 16, 16);
+    uintptr_t first_page = ((uintptr_t)room + PAGE - 1) / PAGE * PAGE;
+    size_t pages = (size_t)((uintptr_t)room + BYTES - first_page) / PAGE;
+    ck_assert_int_eq(mincore((void *)first_page, pages * PAGE, in_place), 0);
+    for (size_t i = 0; i < pages; i++)
+        ck_assert_int_eq(in_place[i] & 1, 1);
+    size_t used = 0;
+    for (size_t i = 0; i < BYTES; i++)
+        used += room[i] != 0;
+    ck_assert_uint_eq(used, 0);
+    free(room);
+    ck_assert_ptr_null(room_new(SIZE_MAX / 2, 16));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool");
@@ -108,6 +128,7 @@ int main(void)
     tcase_add_test_raise_signal(promises, giving_twice_stops_the_process, SIGABRT);
     tcase_add_test(promises, a_pool_of_nothing_has_nothing);
     tcase_add_test(promises, more_than_memory_is_refused);
+    tcase_add_test(promises, a_room_is_zero_and_all_of_it_is_in_place);
     suite_add_tcase(suite, promises);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/pool.h"
 #include "lib/base/text.h"
 #include "venues/paper/paper_internal.h"
 
@@ -16,9 +17,9 @@ int memory_open(struct paper *self, uint32_t orders)
     uint32_t fills = FILLS_PER_ORDER * orders + 2 * SIDE_LEVELS;
     self->capacity = orders;
     self->hash_mask = hashes - 1;
-    self->orders = calloc(orders ? orders : 1, sizeof *self->orders);
+    self->orders = room_new(orders, sizeof *self->orders);
     self->hashed = malloc(hashes * sizeof *self->hashed);
-    self->fills = calloc(fills, sizeof *self->fills);
+    self->fills = room_new(fills, sizeof *self->fills);
     if (!self->orders || !self->hashed || !self->fills)
         return E_FULL;
     for (uint32_t i = 0; i < hashes; i++)
