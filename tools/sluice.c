@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
     {"resume", verb_resume, "it accepts again; with a route's name: what was parked there is taken care of"},
     {"tap", verb_tap, "print live messages as JSON"},
     {"books", verb_books, "print the best prices of a recording, book message by book message"},
+    {"bench", verb_bench, "put a pipeline under load for long (soak), and say how it stands that"},
     {"emulate", verb_emulate, "play recordings to clients as the venue would, on a port of this host, with faults"},
     {"journal", verb_journal, "list, print, check and compare the ledgers' files"},
     {"show-config", verb_show_config, "print every setting with its meaning and the value it would have"},

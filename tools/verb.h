@@ -14,6 +14,7 @@ enum exit_code {
 };
 
 int verb_backtest(int argc, char **argv);
+int verb_bench(int argc, char **argv);
 int verb_books(int argc, char **argv);
 int verb_check_config(int argc, char **argv);
 int verb_emulate(int argc, char **argv);
