@@ -105,6 +105,39 @@ START_TEST(a_wrong_calibration_names_line_and_column)
 }
 END_TEST
 
+/* Books that come in bursts of 200 ms at every whole second, and outside of them. */
+struct counted {
+    uint32_t within, outside;
+};
+
+static void count_book(void *ctx, const struct venue_book *book)
+{
+    struct counted *c = ctx;
+    bool within = book->recv_ns % NS_PER_SEC < 200 * NS_PER_MS;
+    c->within += within;
+    c->outside += !within;
+}
+
+START_TEST(in_a_burst_updates_come_so_many_times_as_often)
+{
+    char error[CONFIG_ERROR_MAX];
+    struct config *c = config(3, 10);
+    struct counted counted = {0};
+    struct market_sink sink = {.ctx = &counted, .book = count_book};
+    struct sim *sim;
+    c->sim.burst_factor = 8;
+    c->sim.burst_ms = 200;
+    c->sim.burst_every_ms = 1000;
+    ck_assert_int_eq(sim_open(c, START_NS, &sink, &sim, error), OK);
+    while (sim_next_ns(sim) < START_NS + 40 * NS_PER_SEC)
+        sim_step(sim);
+    ck_assert_double_eq_tol(counted.within / 8.0 / (counted.outside / 32.0), 8, 0.4);
+    ck_assert_uint_gt(sim_dislocations(sim), 20);
+    ck_assert_uint_lt(sim_dislocations(sim), 70);
+    sim_close(&sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sim");
@@ -114,6 +147,7 @@ int main(void)
     tcase_add_test(promises, every_book_of_five_hundred_symbols_is_sound);
     tcase_add_test(promises, dislocations_come_at_the_stated_rate);
     tcase_add_test(promises, a_wrong_calibration_names_line_and_column);
+    tcase_add_test(promises, in_a_burst_updates_come_so_many_times_as_often);
     suite_add_tcase(suite, promises);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

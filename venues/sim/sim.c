@@ -307,10 +307,19 @@ int64_t sim_next_ns(const struct sim *self)
     return self->next_ns;
 }
 
+/* Of book updates a second. Dislocations come no more often for it: they are not a matter of how much is told. */
+static double update_rate(const struct sim *self)
+{
+    const struct config *c = self->config;
+    int64_t burst_ns = c->sim.burst_ms * NS_PER_MS, every_ns = c->sim.burst_every_ms * NS_PER_MS;
+    double rate = self->cumulative[self->n_assets * VENUES - 1];
+    return self->next_ns % every_ns < burst_ns ? rate * (double)c->sim.burst_factor : rate;
+}
+
 void sim_step(struct sim *self)
 {
     uint32_t n_books = self->n_assets * VENUES, index;
-    double rate = self->cumulative[n_books - 1] + self->dislocation_rate;
+    double rate = update_rate(self) + self->dislocation_rate;
     if (self->announced < n_books) {
         index = self->announced++;
         announce(self, index);
