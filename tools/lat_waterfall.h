@@ -59,6 +59,7 @@ struct waterfall {
     uint64_t decisions, orders, fills; /* counted in */
     uint64_t without_tick;             /* decisions that a timer, or a ledger, caused: they have no times from a tick */
     uint64_t other_boot;               /* decisions, orders and fills with stamps of another boot: not compared */
+    uint64_t virtual_clock;            /* orders of a backtest: its stamps are market time */
     uint64_t later_attempts;           /* orders that completed or unwound a basket: not counted in */
     double seconds;                    /* live: how long it was listened to; else 0 */
     int n_groups;

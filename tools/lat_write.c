@@ -45,6 +45,10 @@ static void put_notes(const struct waterfall *w, FILE *out)
                       " decisions were caused by no tick (a timer or a ledger woke the worker): they "
                       "have no times from a tick\n",
                       w->without_tick);
+    if (w->virtual_clock)
+        (void)fprintf(
+            out,
+            "  note: this is a backtest: its stamps are market time, in which our own work takes none\n");
     if (w->other_boot)
         (void)fprintf(out,
                       "  note: %" PRIu64 " records have stamps of another boot: those are not compared\n",
