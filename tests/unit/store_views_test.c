@@ -211,12 +211,17 @@ START_TEST(latency_is_told_by_hop_over_first_attempts)
     m->fill.liquidity = LIQUIDITY_TAKER;
     m->fill.kind = KIND_SPOT;
     text_set(m->fill.client_id, sizeof m->fill.client_id, "c0"); /* whose span is 1: sent at 1,010 */
+    m->env.trace.recv_mono = 1000;
+    m->env.trace.hop[HOP_EXEC_OUT] = 1010;
     m->env.trace.hop[HOP_EXEC_FILL] = 1510;
+    add();
+    m->env.pos = ++pos; /* the next fill of an order is not its first */
+    m->env.trace.hop[HOP_EXEC_FILL] = 9999;
     add();
     commit_all();
     assert_rows("SELECT hop, n, p50_ns, p90_ns, p99_ns, max_ns FROM latency WHERE run = '" RUN
                 "' ORDER BY hop",
-                "order_sent_to_fill|1|500|500|500|500 ; tick_to_feed_out|200|100|180|198|200 ; "
+                "order_sent_to_fill|1|500|500|500|500 ; tick_to_fill|1|510|510|510|510 ; "
                 "tick_to_order|200|1000|1800|1980|2000");
 }
 END_TEST
@@ -235,6 +240,35 @@ static void decision(int64_t ts_ns, enum verdict verdict, enum risk_tier tier, e
     d->policy = POLICY_COMPLETE;
     add();
 }
+
+START_TEST(latency_tells_each_hop_of_a_decision_and_of_its_order)
+{
+    struct trace t = {.recv_mono = 1000, .boot_id = 1};
+    for (int hop = 0, at = 1000; hop < HOP_COUNT; hop++)
+        t.hop[hop] = at += 1 << hop; /* 1, 2, 4, ... */
+    decision(DAY_ONE, VERDICT_REJECT, TIER_INTENT, REASON_INTENT_TOO_OLD, 1);
+    m->env.pos = ++pos;
+    m->env.trace = t;
+    m->env.trace.recv_mono = m->env.trace.hop[HOP_FEED_OUT] = 0; /* a timer caused it */
+    add();
+    m->env.pos = ++pos;
+    m->env.trace = t;
+    add();
+    sent_order("c1", 0, 1);
+    m->env.pos = ++pos;
+    text_set(m->order.client_id, sizeof m->order.client_id, "c2");
+    m->env.trace = t;
+    add();
+    commit_all();
+    assert_rows(
+        "SELECT hop, kind, n, p50_ns, p999_ns FROM latency WHERE run = '" RUN "' ORDER BY hop",
+        "exec_in_to_order_sent|process|1|64|64 ; feed_out_to_strategy_in|transport|1|2|2 ; "
+        "in_process|process|1|85|85 ; in_transport|transport|1|42|42 ; "
+        "risk_in_to_out|process|2|16|16 ; risk_out_to_exec_in|transport|1|32|32 ; "
+        "strategy_in_to_out|process|2|4|4 ; strategy_out_to_risk_in|transport|2|8|8 ; "
+        "tick_to_decision|total|1|31|31 ; tick_to_feed_out|process|1|1|1 ; tick_to_order|total|2|10|127");
+}
+END_TEST
 
 START_TEST(rejects_are_counted_by_hour_tier_reason_and_route)
 {
@@ -316,6 +350,7 @@ static void add_views(TCase *c)
     tcase_add_test(c, a_fill_without_a_rate_and_an_instrument_without_a_mark_are_counted_and_not_guessed);
     tcase_add_test(c, slippage_is_positive_where_the_fill_was_worse_than_the_deciding_book);
     tcase_add_test(c, latency_is_told_by_hop_over_first_attempts);
+    tcase_add_test(c, latency_tells_each_hop_of_a_decision_and_of_its_order);
     tcase_add_test(c, rejects_are_counted_by_hour_tier_reason_and_route);
     tcase_add_test(c, orders_are_what_was_last_said_of_each);
     tcase_add_test(c, open_positions_are_the_last_word_where_it_is_not_zero);
