@@ -140,7 +140,9 @@ static int replace_row(struct store *self, const struct store_table *table)
         const struct cell *c = &self->row.cells[i];
         bool whole = c->kind == COLUMN_INT || c->kind == COLUMN_BOOL;
         (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, whole ? c->number : 0);
-        if (!whole)
+        if (c->kind == COLUMN_NUMERIC)
+            (void)numeric_text(c, texts[i]);
+        else if (c->kind == COLUMN_TEXT)
             (void)snprintf(texts[i], sizeof texts[i], "%.*s", (int)c->len, c->text);
         params[i] = whole ? numbers[i] : texts[i];
         (void)fprintf(out, "%s$%u", i ? ", " : ") VALUES (", i + 1);

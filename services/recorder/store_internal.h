@@ -52,16 +52,24 @@ struct schema {
 
 struct cell {
     enum column_kind kind;
-    int64_t number;   /* INT, BOOL */
-    const char *text; /* NUMERIC, TEXT; into the message or the row */
-    size_t len;
+    int exp; /* NUMERIC: amount * 10^exp */
+    union {
+        int64_t number; /* INT, BOOL */
+        money amount;
+        struct {
+            const char *text; /* TEXT; into the message or the row */
+            size_t len;
+        };
+    };
 };
 
 struct row {
     struct cell cells[TABLE_COLUMNS_MAX];
-    char texts[TABLE_COLUMNS_MAX][DEC_TEXT_MAX];
     char topic[STORE_TOPIC_MAX];
 };
+
+/* A NUMERIC's digits: the shortest plain decimal. Returns its length. */
+size_t numeric_text(const struct cell *cell, char out[DEC_TEXT_MAX]);
 
 /* NULL: out of memory, or the dictionary has outgrown the bounds above. */
 struct schema *schema_new(void);
@@ -128,5 +136,8 @@ int store_migrate(const struct sink *sink, void *database, const struct migratio
  * Returns how many, 0 where it is no such decimal. */
 enum { NUMERIC_BYTES_MAX = 8 + 2 * (DEC_TEXT_MAX / 4 + 2) };
 size_t numeric_binary(const char *text, size_t len, unsigned char out[NUMERIC_BYTES_MAX]);
+
+/* The same of a cell, as of its text. */
+size_t numeric_cell_binary(const struct cell *cell, unsigned char out[NUMERIC_BYTES_MAX]);
 
 #endif

@@ -1,10 +1,13 @@
-/* Postgres' binary NUMERIC, from the decimal's own digits: groups of four digits to the base 10,000, the first of them
- * standing for 10000^weight, and how many digits are shown behind the point. */
+/* Postgres' binary NUMERIC: groups of four digits to the base 10,000, the first of them standing for 10000^weight, and
+ * how many digits are shown behind the point. From the decimal's own digits, or from the number as it stands in a message,
+ * which is what nearly all are made from. */
 #include <string.h>
 
 #include "services/recorder/store_internal.h"
 
-enum { GROUP = 4, HEADER = 8, NEGATIVE = 0x4000 };
+enum { GROUP = 4, BASE = 10000, NEGATIVE = 0x4000, GROUPS_MAX = 12 };
+
+__extension__ typedef unsigned __int128 u128;
 
 static unsigned char *put16(unsigned char *at, int value)
 {
@@ -61,5 +64,58 @@ size_t numeric_binary(const char *text, size_t len, unsigned char out[NUMERIC_BY
     at = put16(at, fraction);
     for (int g = first; g >= last && groups > 0; g--)
         at = put16(at, group_value(digits, whole, fraction, g));
+    return (size_t)(at - out);
+}
+
+size_t numeric_text(const struct cell *cell, char out[DEC_TEXT_MAX])
+{
+    _Static_assert((int)MONEY_TEXT_MAX == (int)DEC_TEXT_MAX, "an amount's text has the room of a decimal's");
+    if (cell->amount >= INT64_MIN && cell->amount <= INT64_MAX)
+        return dec_format((struct dec){(int64_t)cell->amount, (int8_t)cell->exp}, out);
+    return money_format(cell->amount, out);
+}
+
+/* Groups of v, the least significant first. */
+static int groups_of(u128 v, uint16_t group[GROUPS_MAX])
+{
+    int n = 0;
+    for (; v > UINT64_MAX; v /= BASE)
+        group[n++] = (uint16_t)(v % BASE);
+    for (uint64_t low = (uint64_t)v; low > 0; low /= BASE)
+        group[n++] = (uint16_t)(low % BASE);
+    return n;
+}
+
+/* Digits shown behind the point, of which the least significant group that is not 0 stands for BASE^group. */
+static int scale_of(uint16_t value, int group)
+{
+    int digits = group < 0 ? -group * GROUP : 0;
+    for (; digits > 0 && value % 10 == 0; value /= 10)
+        digits--;
+    return digits;
+}
+
+size_t numeric_cell_binary(const struct cell *cell, unsigned char out[NUMERIC_BYTES_MAX])
+{
+    static const uint16_t tens[GROUP] = {1, 10, 100, 1000};
+    const bool negative = cell->amount < 0;
+    u128 magnitude = negative ? 0 - (u128)cell->amount : (u128)cell->amount;
+    uint16_t group[GROUPS_MAX];
+    const int weight = group_of(cell->exp); /* of the least significant group */
+    if (magnitude > (u128)1 << 117) {       /* no room to be multiplied by 1000 */
+        char text[DEC_TEXT_MAX];
+        const size_t len = numeric_text(cell, text);
+        return numeric_binary(text, len, out);
+    }
+    const int n = groups_of(magnitude * tens[cell->exp - weight * GROUP], group);
+    int least = 0;
+    while (least < n && group[least] == 0)
+        least++;
+    unsigned char *at = put16(out, n - least);
+    at = put16(at, n > 0 ? weight + n - 1 : 0);
+    at = put16(at, negative ? NEGATIVE : 0);
+    at = put16(at, n > 0 ? scale_of(group[least], weight + least) : 0);
+    for (int g = n - 1; g >= least; g--)
+        at = put16(at, group[g]);
     return (size_t)(at - out);
 }

@@ -1,6 +1,6 @@
 /* Rows are kept as COPY BINARY has them, a buffer for each table, and go over when the transaction ends: one COPY a
  * table instead of a statement a row. The partition of a row's day is made when the first row of that day comes. */
-#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -45,44 +45,46 @@ static void put(struct row_buffer *b, const void *bytes, size_t len)
 
 static void put16(struct row_buffer *b, uint32_t value)
 {
-    uint16_t wire = htons((uint16_t)value);
+    const uint16_t wire = htobe16((uint16_t)value);
     put(b, &wire, sizeof wire);
 }
 
 static void put32(struct row_buffer *b, uint32_t value)
 {
-    uint32_t wire = htonl(value);
+    const uint32_t wire = htobe32(value);
     put(b, &wire, sizeof wire);
 }
 
 static void put64(struct row_buffer *b, int64_t value)
 {
+    const uint64_t wire = htobe64((uint64_t)value);
     put32(b, sizeof value);
-    put32(b, (uint32_t)((uint64_t)value >> 32));
-    put32(b, (uint32_t)value);
+    put(b, &wire, sizeof wire);
 }
 
-static bool put_cell(struct row_buffer *b, const struct cell *c)
+/* What a cell takes beside a text: a length, and the most that any other has. */
+enum { CELL_BYTES_MAX = 4 + NUMERIC_BYTES_MAX };
+
+/* There is room for CELL_BYTES_MAX, and after it there is for the cells that follow. */
+static bool put_cell(struct row_buffer *b, const struct cell *c, size_t following)
 {
-    unsigned char bytes[NUMERIC_BYTES_MAX];
     size_t len;
-    if (!has_room(b, c->len + 64))
-        return false;
     switch (c->kind) {
     case COLUMN_INT:
         put64(b, c->number);
         return true;
     case COLUMN_BOOL:
-        *bytes = c->number != 0;
         put32(b, 1);
-        put(b, bytes, 1);
+        b->bytes[b->len++] = c->number != 0;
         return true;
     case COLUMN_NUMERIC:
-        len = numeric_binary(c->text, c->len, bytes);
+        len = numeric_cell_binary(c, b->bytes + b->len + 4);
         put32(b, (uint32_t)len);
-        put(b, bytes, len);
+        b->len += len;
         return len > 0;
     case COLUMN_TEXT:
+        if (!has_room(b, 4 + c->len + following))
+            return false;
         put32(b, (uint32_t)c->len);
         put(b, c->text, c->len);
         return true;
@@ -190,15 +192,15 @@ int postgres_add(void *database, const struct store_table *table, const struct r
     int status = want_partition(self, table, floor_div(ts_ns, DAY_SECONDS * NS_PER_SEC));
     if (status)
         return status;
-    size_t before = b->len;
-    bool ok = has_room(b, sizeof copy_header);
+    const size_t before = b->len;
+    size_t following = (table->n_columns + 1) * (size_t)CELL_BYTES_MAX;
+    bool ok = has_room(b, sizeof copy_header + 2 + following);
     if (ok && b->len == 0)
         put(b, copy_header, sizeof copy_header);
     if (ok)
         put16(b, table->n_columns + 1);
     for (uint32_t i = 0; ok && i < table->n_columns; i++)
-        ok = put_cell(b, &row->cells[i]);
-    ok = ok && has_room(b, 64);
+        ok = put_cell(b, &row->cells[i], following -= CELL_BYTES_MAX);
     if (!ok) {
         b->len = before;
         return postgres_say(self, "out of memory");

@@ -255,27 +255,32 @@ static int64_t whole(const struct field *f, const void *at)
     }
 }
 
-static void field_cell(const struct column *c, const char *record, struct exponents exps,
-                       char text[DEC_TEXT_MAX], struct cell *cell)
+static struct cell numeric_cell(money amount, int exp)
+{
+    return (struct cell){.kind = COLUMN_NUMERIC, .exp = exp, .amount = amount};
+}
+
+static struct cell field_cell(const struct column *c, const char *record, struct exponents exps)
 {
     const struct field *f = c->field;
     const char *at = record + f->offset;
-    switch (c->kind) {
-    case COLUMN_INT:
-    case COLUMN_BOOL:
-        *cell = number_cell(whole(f, at));
-        break;
-    case COLUMN_NUMERIC:
-        *cell = (struct cell){.text = text, .len = field_text(f, record, exps, text, DEC_TEXT_MAX)};
-        break;
-    case COLUMN_TEXT:
-        if (f->kind == FIELD_ENUM)
-            *cell = text_cell(enum_text(f->values, *(const int *)at), SIZE_MAX);
-        else
-            *cell = text_cell(at, f->size);
-        break;
+    const struct dec *d = (const void *)at;
+    switch (f->kind) {
+    case FIELD_PRICE:
+        return numeric_cell(*(const int64_t *)(const void *)at, exps.price);
+    case FIELD_QTY:
+        return numeric_cell(*(const int64_t *)(const void *)at, exps.qty);
+    case FIELD_DEC:
+        return numeric_cell(d->m, d->exp);
+    case FIELD_MONEY:
+        return numeric_cell(*(const money *)(const void *)at, MONEY_EXP);
+    case FIELD_STR:
+        return text_cell(at, f->size);
+    case FIELD_ENUM:
+        return text_cell(enum_text(f->values, *(const int *)(const void *)at), SIZE_MAX);
+    default:
+        return (struct cell){.kind = c->kind, .number = whole(f, at)};
     }
-    cell->kind = c->kind;
 }
 
 static void key_cells(const struct store_table *table, const char *run, const struct message *m,
@@ -308,7 +313,7 @@ void schema_row(const struct store_table *table, const char *run, const struct m
     for (uint32_t i = table->key == KEYED_LATEST ? 1 : table->n_keys; i < table->n_columns; i++) {
         const struct column *c = &table->columns[i];
         if (c->field)
-            field_cell(c, record, exps, row->texts[i], &row->cells[i]);
+            row->cells[i] = field_cell(c, record, exps);
         else
             row->cells[i] = number_cell(*(const int64_t *)(const void *)((const char *)m + c->offset));
     }

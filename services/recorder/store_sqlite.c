@@ -130,11 +130,14 @@ static int sqlite_add(void *database, const struct store_table *table, const str
             return status;
     }
     sqlite3_stmt *insert = self->inserts[table->number];
+    char texts[TABLE_COLUMNS_MAX][DEC_TEXT_MAX];
     for (uint32_t i = 0; i < table->n_columns; i++) {
         const struct cell *c = &row->cells[i];
         int column = (int)i + 1;
         if (c->kind == COLUMN_INT || c->kind == COLUMN_BOOL)
             (void)sqlite3_bind_int64(insert, column, c->number);
+        else if (c->kind == COLUMN_NUMERIC)
+            (void)sqlite3_bind_text(insert, column, texts[i], (int)numeric_text(c, texts[i]), SQLITE_STATIC);
         else
             (void)sqlite3_bind_text(insert, column, c->text, (int)c->len, SQLITE_STATIC);
     }

@@ -2,6 +2,7 @@
  * never on a database that this program does not know. Held by SQLite and by Postgres alike. */
 #include <pthread.h>
 
+#include "lib/base/rng.h"
 #include "tests/unit/store_fixture.h"
 
 /* ---- tables and the dictionary ----------------------------------------------------------------------- */
@@ -302,6 +303,39 @@ START_TEST(what_is_no_plain_decimal_has_no_binary_form)
 }
 END_TEST
 
+static void assert_as_of_its_text(money amount, int exp)
+{
+    const struct cell cell = {.kind = COLUMN_NUMERIC, .exp = exp, .amount = amount};
+    unsigned char bytes[NUMERIC_BYTES_MAX], expected[NUMERIC_BYTES_MAX];
+    char text[DEC_TEXT_MAX];
+    const size_t len = numeric_text(&cell, text), wanted = numeric_binary(text, len, expected);
+    ck_assert_msg(numeric_cell_binary(&cell, bytes) == wanted && wanted > 0, "%s", text);
+    ck_assert_msg(memcmp(bytes, expected, wanted) == 0, "%s", text);
+}
+
+START_TEST(a_numbers_binary_form_is_that_of_its_text)
+{
+    const money most = (money)((~(unsigned __int128)0) >> 1);
+    struct rng rng;
+    rng_seed(&rng, 11);
+    for (int exp = DEC_EXP_MIN; exp <= DEC_EXP_MAX; exp++) {
+        assert_as_of_its_text(0, exp);
+        assert_as_of_its_text(INT64_MAX, exp);
+        assert_as_of_its_text(INT64_MIN, exp);
+        for (int64_t tens = 1; tens < INT64_MAX / 10; tens *= 10)
+            for (int i = -1; i <= 1; i++)
+                assert_as_of_its_text(i % 2 ? tens + i : -tens, exp);
+        for (int i = 0; i < 2000; i++)
+            assert_as_of_its_text((int64_t)rng_u64(&rng) >> (rng_u64(&rng) % 64), exp);
+    }
+    for (money some = most; some > 1; some /= 3) {
+        assert_as_of_its_text(some, MONEY_EXP);
+        assert_as_of_its_text(-some - 1, MONEY_EXP);
+        assert_as_of_its_text(some / 1000000000 * 1000000000, MONEY_EXP);
+    }
+}
+END_TEST
+
 static void add_schema(TCase *c)
 {
     tcase_add_test(c, the_migrations_make_what_the_dictionary_asks_for);
@@ -317,6 +351,7 @@ int main(void)
 {
     TCase *numbers = tcase_create("numbers");
     tcase_add_test(numbers, what_is_no_plain_decimal_has_no_binary_form);
+    tcase_add_test(numbers, a_numbers_binary_form_is_that_of_its_text);
     if (getenv("SLUICE_TEST_POSTGRES"))
         tcase_add_test(numbers, a_decimal_goes_over_in_binary_as_its_text_would);
     return run_suites("store_schema", add_schema, numbers);
