@@ -295,9 +295,13 @@ static void commit(struct recorder *self, struct outbox *out)
 static bool is_due(const struct recorder *self, bool force, struct now now)
 {
     uint64_t waiting = 0;
-    for (int i = 0; i < RECORDER_STREAMS; i++)
-        waiting += self->strands[i].ring.records;
-    return waiting > 0 && (force || (int64_t)waiting >= self->batch_rows ||
+    bool pressing = false; /* there may be no room for a batch of long messages */
+    for (int i = 0; i < RECORDER_STREAMS; i++) {
+        const struct ring *r = &self->strands[i].ring;
+        waiting += r->records;
+        pressing = pressing || r->used > r->size / 2;
+    }
+    return waiting > 0 && (force || pressing || (int64_t)waiting >= self->batch_rows ||
                            now.mono_ns - self->waiting_since_ns >= self->batch_ns);
 }
 

@@ -210,6 +210,25 @@ START_TEST(rows_wait_for_the_batch_and_then_go_at_once)
 }
 END_TEST
 
+/* Long messages fill the room before they are a batch. */
+START_TEST(a_batch_that_there_is_no_room_for_does_not_wait_to_be_whole)
+{
+    uint64_t pos = 0, epoch, behind;
+    config.recorder.batch_rows = 100000;
+    recorder_destroy(&recorder);
+    recorder = recorder_new(&config, "run");
+    start_both();
+    for (int i = 0; i < 400; i++, pos += 100) {
+        records("exec", pos + 1, pos + 100);
+        recorder_on_synced(recorder, "exec", pos + 100);
+        ck_assert_int_eq(settle(false), OK);
+    }
+    ck_assert(!recorder_behind(recorder, "exec", &epoch, &behind));
+    ck_assert_uint_gt(db.commits, 1);
+    ck_assert_uint_gt(db.to_pos[1], pos / 2);
+}
+END_TEST
+
 START_TEST(no_transaction_is_larger_than_a_batch)
 {
     recorder_on_synced(recorder, "risk", 10000);
@@ -414,6 +433,7 @@ int main(void)
     tcase_add_test(c, nothing_is_stored_before_the_owner_has_synced_it);
     tcase_add_test(c, one_stream_does_not_wait_for_the_other);
     tcase_add_test(c, rows_wait_for_the_batch_and_then_go_at_once);
+    tcase_add_test(c, a_batch_that_there_is_no_room_for_does_not_wait_to_be_whole);
     tcase_add_test(c, no_transaction_is_larger_than_a_batch);
     tcase_add_test(c, what_the_database_lost_comes_again_and_nothing_twice);
     tcase_add_test(c, a_commit_of_which_the_answer_was_lost_is_not_repeated);
