@@ -20,7 +20,7 @@
 enum {
     ANSWERS_MAX = 32,
     ANSWERS_SLICE = 256,
-    ANSWERS_CREDIT = 4096,
+    ANSWERS_CREDIT = 8192, /* half of what the sockets hold on their way (sockets.c) */
     ANSWERS_IDENTITY = 256,
     ANSWERS_NEEDED = 4
 };

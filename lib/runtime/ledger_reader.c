@@ -4,9 +4,9 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/ledger.h"
+#include "lib/runtime/ledger_answers.h"
 #include "lib/runtime/probed.h"
 
-enum { CREDIT = 1024 };
 #define RETRY_NS       (500 * NS_PER_MS)
 #define STATE_RETRY_NS (2 * NS_PER_SEC)
 
@@ -154,7 +154,7 @@ void ledger_reader_from_state(struct ledger_reader *self)
 static bool wants(struct ledger_reader *self, struct now now, struct replay *wanted)
 {
     if (!self->state_wanted)
-        return follower_wants(&self->follower, now, RETRY_NS, CREDIT, wanted);
+        return follower_wants(&self->follower, now, RETRY_NS, ANSWERS_CREDIT, wanted);
     if (self->state_asked > 0 && now.mono_ns - self->state_mono_ns < STATE_RETRY_NS)
         return false;
     *wanted = (struct replay){.snapshot = true};
@@ -238,9 +238,9 @@ static int drain_live(struct ledger_reader *self, struct now now, int bound)
 int ledger_reader_drain(void *reader, struct now now, int bound)
 {
     struct ledger_reader *self = reader;
-    ask(self, now);
     int taken = drain_replay(self, now, bound);
     taken += drain_live(self, now, bound - taken);
+    /* Last: what has come while its user was busy is no answer that was lost. */
     ask(self, now);
     return taken;
 }
