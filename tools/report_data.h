@@ -76,7 +76,7 @@ struct mark {
     struct dec mid; /* 0 = no price */
 };
 
-/* What is measured between two stamps of a trade. */
+/* What is measured between two stamps of a trade; the hops are those of enum span (tools/lat_waterfall.h), in its order. */
 enum {
     LATENCY_TICK_TO_FEED,
     LATENCY_FEED_TO_STRATEGY,

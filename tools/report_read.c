@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "tools/lat_read.h"
 #include "tools/report_data.h"
 
 enum { CLIENT_IDS_SPARE = 1024 };
@@ -235,21 +236,6 @@ static int take_mark(void *ctx, int columns, const char *const *names, const cha
     return OK;
 }
 
-/* Stamps of one order, as the columns stand: receipt of the tick, then the hops. */
-static int take_stamps(void *ctx, int columns, const char *const *names, const char *const *v)
-{
-    static const int spans[LATENCIES][2] = {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5},
-                                            {5, 6}, {6, 7}, {7, 8}, {0, 7}};
-    struct report *r = ((struct reading *)ctx)->r;
-    (void)columns, (void)names;
-    for (int i = 0; i < LATENCIES; i++) {
-        int64_t from = (int64_t)number(v[spans[i][0]]), to = (int64_t)number(v[spans[i][1]]);
-        if (from != 0 && to != 0)
-            histogram_record(&r->latencies[i], to - from);
-    }
-    return OK;
-}
-
 static int take_client_count(void *ctx, int columns, const char *const *names, const char *const *v)
 {
     struct report *r = ((struct reading *)ctx)->r;
@@ -262,9 +248,6 @@ static int take_client_count(void *ctx, int columns, const char *const *names, c
  * by a join, which a server without statistics of the tables would do in quadratic time. */
 #define BY_CLIENT "ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY pos DESC) AS nth"
 #define BY_ROUTE  "ROW_NUMBER() OVER (PARTITION BY route ORDER BY pos DESC) AS nth"
-#define HOPS                                                                                                 \
-    "hop_feed_out, hop_strategy_in, hop_strategy_out, hop_risk_in, hop_risk_out, hop_exec_in, "              \
-    "hop_exec_out, hop_exec_fill"
 
 static const struct {
     const char *sql;
@@ -305,12 +288,6 @@ static const struct {
      "GROUP BY worker, incarnation, route) r GROUP BY worker, incarnation) w "
      "GROUP BY who, incarnation",
      take_evaluations},
-    {"SELECT MAX(trace_recv_mono), MAX(hop_feed_out), MAX(hop_strategy_in), MAX(hop_strategy_out), "
-     "MAX(hop_risk_in), MAX(hop_risk_out), MAX(hop_exec_in), MAX(hop_exec_out), MAX(hop_exec_fill) FROM "
-     "(SELECT client_id, attempt, trace_recv_mono, " HOPS " FROM order_events WHERE run = $1 "
-     "UNION ALL SELECT client_id, NULL, trace_recv_mono, " HOPS " FROM fills WHERE run = $1) t "
-     "GROUP BY client_id HAVING MAX(attempt) = 0",
-     take_stamps},
 };
 
 /* ---- results ----------------------------------------------------------------------------------------- */
@@ -410,6 +387,22 @@ static void note_what_is_missing(struct report *r)
                     r->fees_elsewhere);
 }
 
+/* As `sluice lat --from` has them. */
+static int read_latencies(struct report *self, struct store *store, char error[STORE_ERROR_MAX])
+{
+    struct waterfall *w = waterfall_new(BY_NOTHING);
+    (void)snprintf(error, STORE_ERROR_MAX, "out of memory");
+    int status = w ? OK : E_FULL;
+    if (w) {
+        (void)text_set(w->run, sizeof w->run, self->run);
+        status = lat_from_store(w, store, error);
+    }
+    for (int i = 0; status == OK && i < LATENCIES; i++)
+        self->latencies[i] = w->groups[0]->spans[i == LATENCY_TICK_TO_ORDER ? (int)SPAN_TICK_TO_ORDER : i];
+    waterfall_destroy(&w);
+    return status;
+}
+
 int report_read(struct report *self, struct store *store, char error[STORE_ERROR_MAX])
 {
     struct reading in = {.r = self, .store = store, .error = error};
@@ -418,6 +411,9 @@ int report_read(struct report *self, struct store *store, char error[STORE_ERROR
         if (status)
             return status;
     }
+    int status = read_latencies(self, store, error);
+    if (status)
+        return status;
     sum_up(self);
     note_what_is_missing(self);
     if (self->broken) {
