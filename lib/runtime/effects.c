@@ -159,6 +159,7 @@ static int run_one(const struct effect *e, struct message *m, const struct devic
 {
     switch (e->kind) {
     case EFFECT_APPEND:
+    case EFFECT_DONE:
         return OK;
     case EFFECT_SYNC:
         return d->sync ? d->sync(d->ctx) : OK;
@@ -182,19 +183,45 @@ static int run_one(const struct effect *e, struct message *m, const struct devic
     return OK;
 }
 
-int effects_run(struct outbox *o, const struct devices *d)
+static int done(struct outbox *o, const struct devices *d, struct effect *e)
 {
-    int status = write_appends(o, d);
-    if (status)
-        return status;
-    for (; o->next < o->n_effects; o->next++) {
-        const struct effect *e = &o->effects[o->next];
-        if (e->kind != EFFECT_APPEND)
-            failpoint();
-        status = run_one(e, &o->messages[e->message], d);
+    if (e->kind != EFFECT_APPEND && e->kind != EFFECT_DONE)
+        failpoint();
+    int status = run_one(e, &o->messages[e->message], d);
+    if (status == OK)
+        e->kind = EFFECT_DONE;
+    return status;
+}
+
+/* Orders leave before the words about them: those are journaled, and a reader finds them even if we die in between. */
+static int send_orders(struct outbox *o, const struct devices *d)
+{
+    uint32_t end = o->n_effects;
+    while (end > o->next &&
+           !(o->effects[end - 1].kind == EFFECT_SEND && o->effects[end - 1].peer == PEER_VENUE))
+        end--;
+    for (uint32_t i = o->next; i < end; i++) {
+        struct effect *e = &o->effects[i];
+        if (e->kind != EFFECT_SYNC && !(e->kind == EFFECT_SEND && e->peer == PEER_VENUE))
+            continue;
+        int status = done(o, d, e);
         if (status)
             return status;
     }
-    o->n_messages = o->n_effects = o->next = o->appended = 0;
     return OK;
+}
+
+int effects_run(struct outbox *o, const struct devices *d)
+{
+    int status = write_appends(o, d);
+    if (status == OK)
+        status = send_orders(o, d);
+    for (; status == OK && o->next < o->n_effects; o->next++) {
+        status = done(o, d, &o->effects[o->next]);
+        if (status)
+            return status;
+    }
+    if (status == OK)
+        o->n_messages = o->n_effects = o->next = o->appended = 0;
+    return status;
 }

@@ -5,11 +5,12 @@
  * is written once:
  *
  *   1. every APPEND of the outbox is journaled, then written in one write;
- *   2. the other effects follow in the core's order.
+ *   2. orders are sent to the venue, each after the SYNC that stands before it;
+ *   3. the other effects follow in the core's order.
  *
  * So nothing is published, sent or committed before the record that says so is written, and a SYNC stands
- * between what it must protect and what may be seen. When 1 fails nothing of 2 happens and the outbox keeps
- * its effects: call again later; until then the service takes no input.
+ * between what it must protect and what may be seen. When one fails nothing behind it happens and the outbox keeps
+ * what is not done: call again later; until then the service takes no input.
  */
 #ifndef SLUICE_RUNTIME_EFFECTS_H
 #define SLUICE_RUNTIME_EFFECTS_H
@@ -25,7 +26,8 @@ enum effect_kind {
     EFFECT_SEND,    /* to one peer */
     EFFECT_STORE,   /* a row into the open transaction */
     EFFECT_COMMIT,  /* end the transaction, with the stored positions */
-    EFFECT_TIMER    /* call the core again at this market time, if no input came before */
+    EFFECT_TIMER,   /* call the core again at this market time, if no input came before */
+    EFFECT_DONE     /* it was */
 };
 
 enum peer { PEER_NONE, PEER_RISK, PEER_VENUE, PEER_RISK_LEDGER, PEER_EXEC_LEDGER };
@@ -42,7 +44,7 @@ struct outbox {
     struct effect *effects;
     uint32_t n_messages, n_effects, capacity;
     uint32_t appended;  /* effects before this one have passed step 1 */
-    uint32_t next;      /* effects before this one have passed step 2 */
+    uint32_t next;      /* effects before this one are done */
     bool unwritten;     /* appended, but the write has not succeeded yet */
     uint64_t overflows; /* messages that found no slot: a core's bound per input was exceeded */
 };

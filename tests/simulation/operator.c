@@ -75,6 +75,18 @@ static bool tell_named(const char *name, enum control_verb verb, int64_t for_ns)
     return tell(process_named(name), verb, for_ns, &reply) && reply.code == CONTROL_DONE;
 }
 
+/* Who has died just now is started anew: tells it then. */
+static bool insist(const char *name, enum control_verb verb, int64_t for_ns)
+{
+    const int64_t until = world.mono_ns + for_ns;
+    while (!tell_named(name, verb, until - world.mono_ns)) {
+        task_sleep(20 * NS_PER_MS);
+        if (world.mono_ns >= until)
+            return false;
+    }
+    return true;
+}
+
 static bool resume(int64_t for_ns)
 {
     told = VERB_STATUS;
@@ -208,14 +220,15 @@ int operator_main(int argc, char **argv)
     }
     const int64_t healed_ns = world.mono_ns;
     task_sleep(TRADES_ON_NS / 2);
-    if (!resume(5 * NS_PER_SEC))
+    told = VERB_STATUS;
+    if (!insist("risk", VERB_RESUME, 5 * NS_PER_SEC))
         violated("risk does not resume");
     if (world.knobs.workers > 1 && chance(150))
         lose_a_worker();
     task_sleep(TRADES_ON_NS / 2);
     books_wait(healed_ns);
     stop_strategies();
-    if (!tell_named("risk", VERB_DRAIN, 5 * NS_PER_SEC))
+    if (!insist("risk", VERB_DRAIN, 5 * NS_PER_SEC))
         violated("risk does not drain");
     wait_until_settled();
     TRACE("all is settled");

@@ -87,7 +87,7 @@ static const struct {
 } refused[] = {
     {"risk:\n\n  max_grosss: 1\n", E_ABSENT,
      "x.yaml:3: risk.max_grosss: unknown key; did you mean max_gross?"},
-    {"exec:\n  zzzzzzzzzzzz: 1\n", E_ABSENT, "x.yaml:2: exec.zzzzzzzzzzzz: unknown key; known: max_attempts"},
+    {"exec:\n  zzzzzzzzzzzz: 1\n", E_ABSENT, "x.yaml:2: exec.zzzzzzzzzzzz: unknown key; known: sync_before_send, max_attempts"},
     {"rsk:\n  max_gross: 1\n", E_ABSENT, "x.yaml:1: rsk: unknown section; did you mean risk?"},
     {"feed:\n  depth: 900\n", E_RANGE, "x.yaml:2: feed.depth: 900 is out of bounds; expected 1 to 50"},
     {"feed:\n  depth: 99999999999999999999\n", E_RANGE,

@@ -8,7 +8,8 @@
 static struct outbox out;
 static struct ledger_head head;
 static char did[256];    /* what the devices were asked to do, a letter each */
-static int write_status; /* what the next write answers */
+static int write_status;
+static int sync_status; /* what the next write answers */
 static int room;         /* appends that the buffer still takes; a write empties it */
 
 static void note(char letter)
@@ -42,7 +43,7 @@ static int sync_all(void *ctx)
 {
     (void)ctx;
     note('y');
-    return OK;
+    return sync_status;
 }
 
 static int publish(void *ctx, struct message *m)
@@ -95,13 +96,26 @@ START_TEST(every_record_is_written_in_one_write_before_any_is_published)
 }
 END_TEST
 
-START_TEST(a_sync_stands_between_the_write_and_the_sending)
+START_TEST(a_sync_stands_between_the_write_and_the_sending_and_words_come_after_both)
 {
     struct message *order = record();
     outbox_sync(&out);
     outbox_add(&out, EFFECT_SEND, order, PEER_VENUE);
     ck_assert_int_eq(effects_run(&out, &devices), OK);
-    ck_assert_str_eq(did, "awpys");
+    ck_assert_str_eq(did, "awysp");
+}
+END_TEST
+
+START_TEST(an_order_is_sent_once_though_what_follows_fails)
+{
+    struct message *order = record();
+    outbox_add(&out, EFFECT_SEND, order, PEER_VENUE);
+    outbox_sync(&out);
+    sync_status = E_IO;
+    ck_assert_int_eq(effects_run(&out, &devices), E_IO);
+    sync_status = OK;
+    ck_assert_int_eq(effects_run(&out, &devices), OK);
+    ck_assert_str_eq(did, "awspyy");
 }
 END_TEST
 
@@ -206,7 +220,8 @@ int main(void)
     TCase *promises = tcase_create("promises");
     tcase_add_checked_fixture(promises, begin, end);
     tcase_add_test(promises, every_record_is_written_in_one_write_before_any_is_published);
-    tcase_add_test(promises, a_sync_stands_between_the_write_and_the_sending);
+    tcase_add_test(promises, a_sync_stands_between_the_write_and_the_sending_and_words_come_after_both);
+    tcase_add_test(promises, an_order_is_sent_once_though_what_follows_fails);
     tcase_add_test(promises, an_epoch_is_on_disk_before_its_first_word_and_names_what_was_before_as_its_base);
     tcase_add_test(promises, records_that_must_be_on_disk_before_they_are_heard_of_share_one_sync);
     tcase_add_test(promises, records_take_contiguous_positions_of_their_epoch);
