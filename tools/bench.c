@@ -14,6 +14,8 @@ struct bench {
 };
 
 static const struct bench benches[] = {
+    {"overload", bench_overload,
+     "more ticks than it can bear, and listeners that mean no good: does it still decide on what is new?"},
     {"soak", bench_soak, "the pipeline for a long time: does memory, or anything else, grow?"},
 };
 

@@ -3,6 +3,7 @@
 #ifndef SLUICE_TOOLS_BENCH_H
 #define SLUICE_TOOLS_BENCH_H
 
+int bench_overload(int argc, char **argv);
 int bench_soak(int argc, char **argv);
 
 #endif

@@ -54,6 +54,15 @@ int64_t load_sum(const struct load *self, const char *name); /* over all */
 
 struct process_size load_size(pid_t pid);
 
+/* How many wait in each queue that there is, or by how much one is behind another; "queue.NAME". */
+enum { LOAD_QUEUES = 11, LOAD_DROPS = 9 };
+const char *load_queue_name(int i);
+int64_t load_queue(const struct load *self, int i);
+
+/* What was dropped since the start, "drop.NAME". Must stay 0, but for "drop.market_...": market data may be dropped. */
+const char *load_drop_name(int i);
+int64_t load_drop(const struct load *self, int i);
+
 /* Ends the run as Ctrl-C does, and waits for it. true: it was reconciled. words: how it ended. */
 bool load_stop(struct load *self, char words[LOAD_ERROR_MAX]);
 

@@ -52,8 +52,8 @@ struct soak {
     char *symbols;
     int64_t seconds, warm_up_s;
     struct histogram order, all_orders; /* tick to order: of this second, and of all */
-    int64_t dropped[16]; /* before the first row: while services come up, much is not there yet */
-    int64_t before[8];   /* counts at the last row */
+    int64_t dropped[LOAD_DROPS]; /* before the first row: while services come up, much is not there yet */
+    int64_t before[8];           /* counts at the last row */
     int64_t mono_ns, begin_ns;
 };
 
@@ -76,38 +76,6 @@ static const struct {
     {"rate.fills", "exec", "fills"},         {"rate.wakeups", "", "wakeups"},
 };
 
-/* How many wait, or by how much one is behind another. */
-static const struct {
-    const char *column, *service, *figure, *of, *less;
-} queues[] = {
-    {"queue.risk_not_stored", "risk", "ledger_head_pos", "risk", "ledger_stored_pos"},
-    {"queue.exec_not_stored", "exec", "ledger_head_pos", "exec", "ledger_stored_pos"},
-    {"queue.risk_not_synced", "risk", "ledger_head_pos", "risk", "ledger_synced_pos"},
-    {"queue.exec_not_synced", "exec", "ledger_head_pos", "exec", "ledger_synced_pos"},
-    {"queue.exec_behind_risk", "risk", "ledger_head_pos", "exec", "risk_pos"},
-    {"queue.risk_behind_exec", "exec", "ledger_head_pos", "risk", "exec_pos"},
-    {"queue.intents_waiting", "strategy", "waiting", NULL, NULL},
-    {"queue.baskets_open", "exec", "baskets_open", NULL, NULL},
-    {"queue.orders_open", "exec", "orders_open", NULL, NULL},
-    {"queue.venue_waiting", "exec", "venue_waiting", NULL, NULL},
-    {"queue.blocked", "", "blocked", NULL, NULL},
-};
-
-/* Counts since the start that must stay 0; those of market data may rise. */
-static const struct {
-    const char *column, *service, *figure;
-} drops[] = {
-    {"drop.market_lost", "", "market_lost"},
-    {"drop.market_unsent", "feed", "unsent"},
-    {"drop.market_not_recorded", "recorder", "market_dropped"},
-    {"drop.messages_malformed", "", "messages_dropped"},
-    {"drop.outbox", "", "outbox_overflows"},
-    {"drop.intents", "strategy", "intents_unsent"},
-    {"drop.intents_unanswered", "strategy", "unanswered"},
-    {"drop.rows_refused", "recorder", "refused_rows"},
-    {"drop.freed_before_stored", "", "freed_unstored"},
-};
-
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static void add_columns(struct soak *s)
@@ -126,10 +94,10 @@ static void add_columns(struct soak *s)
     (void)track_column(t, "p99_us");
     for (size_t i = 0; i < COUNT(rates); i++)
         (void)track_column(t, rates[i].column);
-    for (size_t i = 0; i < COUNT(queues); i++)
-        (void)track_column(t, queues[i].column);
-    for (size_t i = 0; i < COUNT(drops); i++)
-        (void)track_column(t, drops[i].column);
+    for (int i = 0; i < LOAD_QUEUES; i++)
+        (void)track_column(t, load_queue_name(i));
+    for (int i = 0; i < LOAD_DROPS; i++)
+        (void)track_column(t, load_drop_name(i));
     (void)track_column(t, "silent");
 }
 
@@ -149,15 +117,6 @@ static double known(long value)
 static double order_us(const struct soak *s, double q)
 {
     return s->order.count ? (double)histogram_quantile(&s->order, q) / 1000 : (double)NAN;
-}
-
-/* Figures of two services are not of one moment: what seems less than nothing is nothing. */
-static double queue_of(const struct load *load, size_t i)
-{
-    int64_t n = load_figure(load, queues[i].service, queues[i].figure);
-    if (queues[i].of)
-        n -= load_figure(load, queues[i].of, queues[i].less);
-    return n > 0 ? (double)n : 0;
 }
 
 static int note_row(struct soak *s)
@@ -181,10 +140,10 @@ static int note_row(struct soak *s)
     histogram_reset(&s->order);
     for (size_t i = 0; i < COUNT(rates); i++)
         row[n++] = since(load_figure(load, rates[i].service, rates[i].figure), &s->before[i], seconds);
-    for (size_t i = 0; i < COUNT(queues); i++)
-        row[n++] = queue_of(load, i);
-    for (size_t i = 0; i < COUNT(drops); i++)
-        row[n++] = (double)(load_figure(load, drops[i].service, drops[i].figure) - s->dropped[i]);
+    for (int i = 0; i < LOAD_QUEUES; i++)
+        row[n++] = (double)load_queue(load, i);
+    for (int i = 0; i < LOAD_DROPS; i++)
+        row[n++] = (double)(load_drop(load, i) - s->dropped[i]);
     row[n++] = silent;
     return n == s->track.n_columns ? track_row(&s->track, row) : E_STATE;
 }
@@ -222,8 +181,8 @@ static void watch(struct soak *s)
     (void)load_ask(&s->load, ASK_MS);
     for (size_t i = 0; i < COUNT(rates); i++)
         s->before[i] = load_figure(&s->load, rates[i].service, rates[i].figure);
-    for (size_t i = 0; i < COUNT(drops); i++)
-        s->dropped[i] = load_figure(&s->load, drops[i].service, drops[i].figure);
+    for (int i = 0; i < LOAD_DROPS; i++)
+        s->dropped[i] = load_drop(&s->load, i);
     for (int64_t second = 1; second <= total_s && !interrupted && load_runs(&s->load); second++) {
         load_wait_until(&s->load, s->begin_ns + second * NS_PER_SEC);
         if (note_row(s) != OK)
