@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "lib/base/clock.h"
+#include "lib/runtime/placement.h"
 #include "services/strategy/worker.h"
 #include "tools/report.h"
 #include "tools/roll_call.h"
@@ -464,6 +465,7 @@ int verb_run(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     run.terminal = isatty(STDOUT_FILENO) == 1;
     run.zmq = zmq_ctx_new();
+    placement_choose(&run.options.config);
     bool ended = run.zmq && start_all(&run) && watch(&run);
     const char *refusing = ended ? supervisor_refusing(&run.children) : NULL;
     if (ended)

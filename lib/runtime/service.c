@@ -10,14 +10,13 @@
 
 #include "lib/base/text.h"
 #include "lib/runtime/failpoint.h"
+#include "lib/runtime/placement.h"
 #include "lib/runtime/probed.h"
 #include "lib/runtime/service_ledger.h"
 #include "lib/runtime/trace.h"
 
 enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY_MAX = 256 };
 
-/* Services that do not wake on market data look at it this often; the market socket holds far more. */
-#define MARKET_DRAIN_NS (5 * NS_PER_MS)
 /* A consumer says again that it is there, in case the feed has restarted. */
 #define PACE_REPEAT_NS (500 * NS_PER_MS)
 #define STOP_WAIT_NS   (5 * NS_PER_SEC)
@@ -223,6 +222,7 @@ void service_open(struct service *s, const char *kind, int argc, char **argv)
     if (!s->zmq || !s->loop || !s->decoder || inbox_open(&s->inbox) ||
         outbox_open(&s->outbox, OUTBOX_CAPACITY))
         fail(s, EXIT_CODE_FAILED, "out of memory");
+    placement_apply(&s->config, kind, s->run, s->loop, s->zmq);
     s->control = service_socket(s, SOCKET_CONTROL_ROUTER, s->name, "control");
     (void)loop_source(s->loop, s->control, 0, true, drain_control, s);
     log_line(LOG_INFO, "started", "run=%s pid=%d", s->run, (int)getpid());
@@ -335,10 +335,10 @@ void service_market(struct service *s, const char *const *kinds, bool wakes)
     (void)socket_subscribe(s->market, "pace.");
     s->pace = service_socket(s, SOCKET_CONTROL_DEALER, "feed", "control");
     /* At full speed the replay waits for everybody, so everybody wakes. */
-    wakes = wakes || strcmp(s->config.feed.speed, "max") == 0;
+    wakes = wakes || s->config.placement.all_wake || strcmp(s->config.feed.speed, "max") == 0;
     (void)loop_source(s->loop, s->market, 0, wakes, drain_market, s);
     if (!wakes)
-        (void)loop_timer(s->loop, MARKET_DRAIN_NS, nothing, NULL);
+        (void)loop_timer(s->loop, s->config.placement.market_drain_ms * NS_PER_MS, nothing, NULL);
 }
 
 /* Tells the feed which window is done, once everything of it is; until then again and again that this service

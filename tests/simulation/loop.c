@@ -68,6 +68,13 @@ int loop_timer(struct loop *self, int64_t period_ns, timer_fn *fire, void *ctx)
     return OK;
 }
 
+void loop_waiting(struct loop *self, int64_t spin_ns, int drain_bound)
+{
+    (void)self;
+    (void)spin_ns;
+    (void)drain_bound;
+}
+
 void loop_tail(struct loop *self, timer_fn *tail, void *ctx)
 {
     self->tail = tail;
