@@ -57,7 +57,8 @@ static void draw_hop(FILE *out, const struct lat_group *group, int span, double 
     svg_rect(out, x, y, end - x > 0.5 ? end - x : 0.5, BAR, svg_color(span_kind((enum span)span)), words);
     tip = beyond ? edge : tip;
     svg_line(out, end, middle, tip, middle, NULL);
-    svg_line(out, tip, middle - 4, tip, middle + 4, NULL);
+    svg_line(out, tip, middle, tip - (beyond ? 5 : 0), middle - 4, NULL); /* beyond the edge: an arrow */
+    svg_line(out, tip, middle, tip - (beyond ? 5 : 0), middle + 4, NULL);
     (void)snprintf(words, sizeof words, "%.0f / %.0f", p50, p99);
     svg_text(out, (tip > edge - 60 ? edge : tip) + 5, y + 11, 10, "start", words);
     *begin_us += p50;
