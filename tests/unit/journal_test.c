@@ -239,6 +239,42 @@ START_TEST(segments_roll_by_size_and_whole_ones_are_freed)
 }
 END_TEST
 
+static uint64_t write_until_another(uint64_t pos)
+{
+    const uint64_t newest = journal_newest(journal);
+    while (journal_newest(journal) == newest && pos < 100000) {
+        write_records(1, pos, pos);
+        pos++;
+    }
+    return pos;
+}
+
+/* With a thread that syncs on a rhythm, here never. */
+START_TEST(a_full_segment_is_left_behind_a_sync_and_at_an_eighth_above_its_size_without)
+{
+    enum { SIZE = 64 * 1024 };
+    const struct journal_options hourly = {.segment_bytes = SIZE,
+                                           .sync_every_ns = 3600 * INT64_C(1000000000)};
+    struct journal_segment first;
+    reopen(&hourly);
+    write_records(1, 1, 1);
+    const uint64_t second = write_until_another(2) - 1;
+    ck_assert(journal_oldest(journal, 0, &first));
+    ck_assert_uint_ge(first.bytes, SIZE + SIZE / 8 - 128);
+    ck_assert_uint_le(first.bytes, SIZE + SIZE / 8);
+    uint64_t pos = second + 1;
+    while (journal_bytes(journal) - first.bytes < SIZE + 200) {
+        write_records(1, pos, pos);
+        pos++;
+    }
+    ck_assert_uint_eq(journal_newest(journal), second);
+    ck_assert_int_eq(journal_sync(journal), OK);
+    write_records(1, pos, pos);
+    ck_assert_uint_eq(journal_newest(journal), pos);
+    ck_assert_uint_eq(journal_synced_pos(journal), pos - 1);
+}
+END_TEST
+
 START_TEST(a_tail_torn_at_any_byte_is_cut_and_reported)
 {
     static unsigned char bytes[4096];
@@ -527,6 +563,7 @@ int main(void)
     tcase_add_test(promises, positions_and_epochs_that_do_not_follow_are_refused);
     tcase_add_test(promises, a_reopened_journal_goes_on_where_it_was);
     tcase_add_test(promises, segments_roll_by_size_and_whole_ones_are_freed);
+    tcase_add_test(promises, a_full_segment_is_left_behind_a_sync_and_at_an_eighth_above_its_size_without);
     tcase_add_test(promises, a_tail_torn_at_any_byte_is_cut_and_reported);
     tcase_add_test(promises, a_segment_torn_in_its_creation_is_dropped);
     tcase_add_test(promises, a_flipped_bit_anywhere_before_the_last_record_is_found_and_named);
