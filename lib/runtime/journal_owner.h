@@ -20,10 +20,10 @@ struct journal {
     char dir[JOURNAL_PATH_MAX];
     struct journal_options options;
     int dir_fd, lock_fd;
-    int fd;        /* the newest segment; -1 = none yet */
-    off_t end;     /* where its whole records end */
+    int fd;            /* the newest segment; -1 = none yet */
+    off_t end;         /* where its whole records end */
     uint64_t full_pos; /* last written when it had its size; 0 = it has not */
-    bool overhang; /* bytes of a failed write may stand behind `end` */
+    bool overhang;     /* bytes of a failed write may stand behind `end` */
 
     struct segment {
         uint64_t first_pos;
