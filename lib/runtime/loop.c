@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "lib/runtime/probe.h"
+#include "lib/runtime/sockets.h"
 
 enum { SOURCES_MAX = 16, TIMERS_MAX = 16, DRAIN_BOUND = 512 };
 
@@ -23,10 +24,9 @@ struct source {
     void *socket;
     int fd;
     bool wakes;
-    bool receives_only; /* nothing is sent on it */
-    bool empty;         /* known to be */
-    bool full;          /* the last drain ended at the bound */
-    bool due;           /* to be drained in this wake-up */
+    bool empty; /* known to be */
+    bool full;  /* the last drain ended at the bound */
+    bool due;   /* to be drained in this wake-up */
     drain_fn *drain;
     void *ctx;
 };
@@ -88,13 +88,8 @@ int loop_source(struct loop *self, void *socket, int fd, bool wakes, drain_fn *d
         return E_FULL;
     struct source s = {.socket = socket, .fd = fd, .wakes = wakes, .drain = drain, .ctx = ctx};
     size_t size = sizeof s.fd;
-    int type = 0;
-    if (socket) {
+    if (socket)
         (void)zmq_getsockopt(socket, ZMQ_FD, &s.fd, &size);
-        size = sizeof type;
-        (void)zmq_getsockopt(socket, ZMQ_TYPE, &type, &size);
-        s.receives_only = type == ZMQ_SUB || type == ZMQ_PULL;
-    }
     self->sources[self->n_sources++] = s;
     self->looked_around_ns = 0;
     return OK;
@@ -190,12 +185,13 @@ static bool note_waiting(struct loop *self)
     for (int i = 0; i < active(self); i++) {
         struct source *s = &self->sources[i];
         s->due = !s->wakes || !s->socket || s->full;
-        if (s->due || s->empty)
+        if (s->due || (s->empty && !socket_sent_on(s->socket)))
             continue;
         s->due = has_some(s);
-        s->empty = !s->due && s->receives_only;
+        s->empty = !s->due;
         ready = ready || s->due;
     }
+    sockets_sent_forget();
     return ready;
 }
 
@@ -257,7 +253,7 @@ static bool drain_all(struct loop *self, struct now now)
         if (!s->due)
             continue;
         s->full = s->drain(s->ctx, now, self->drain_bound) >= self->drain_bound;
-        s->empty = s->receives_only && !s->full;
+        s->empty = !s->full;
         busy = busy || s->full;
     }
     return busy;

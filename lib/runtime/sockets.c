@@ -21,10 +21,11 @@ struct role {
 
 /* Marks are at least four times the topics a socket may carry (2 x 500 instruments x 3 kinds). A ledger's PUB
  * may hold a burst; what it drops its followers ask for again. A SUB with a send mark would lose
- * subscriptions. */
+ * subscriptions; an XPUB's receive mark loses none, for whoever subscribes waits: libzmq takes in all that is there at
+ * once, in the publisher's own time, so that only a few may be. */
 static const struct role roles[] = {
     [SOCKET_MARKET_PUB] =
-        {.type = ZMQ_XPUB, .binds = true, .send_mark = 16384, .receive_mark = 0, .verbose = true},
+        {.type = ZMQ_XPUB, .binds = true, .send_mark = 16384, .receive_mark = 16, .verbose = true},
     [SOCKET_MARKET_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 16384},
     [SOCKET_LEDGER_PUB] = {.type = ZMQ_PUB, .binds = true, .send_mark = 65536},
     [SOCKET_LEDGER_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 65536},
@@ -140,9 +141,39 @@ int socket_unsubscribe(void *socket, const char *prefix)
     return zmq_setsockopt(socket, ZMQ_UNSUBSCRIBE, prefix, strlen(prefix)) == 0 ? OK : E_IO;
 }
 
+/* The last few, without repetitions; when there are too many, any. One thread. */
+enum { SENT_ON_MAX = 8 };
+static const void *sent_on[SENT_ON_MAX];
+static int n_sent_on;
+
+static void note_sent(const void *socket)
+{
+    for (int i = 0; i < n_sent_on && i < SENT_ON_MAX; i++)
+        if (sent_on[i] == socket)
+            return;
+    if (n_sent_on < SENT_ON_MAX)
+        sent_on[n_sent_on] = socket;
+    if (n_sent_on <= SENT_ON_MAX)
+        n_sent_on++;
+}
+
+bool socket_sent_on(const void *socket)
+{
+    bool found = n_sent_on > SENT_ON_MAX;
+    for (int i = 0; i < n_sent_on && !found; i++)
+        found = sent_on[i] == socket;
+    return found;
+}
+
+void sockets_sent_forget(void)
+{
+    n_sent_on = 0;
+}
+
 int socket_send(void *socket, const void *bytes, size_t len, bool more)
 {
     enum stage before = probe_stage(STAGE_TRANSPORT);
+    note_sent(socket);
     bool sent = zmq_send(socket, bytes, len, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0;
     probe_back(before);
     probe.messages_out += sent && !more;

@@ -48,6 +48,11 @@ int socket_unsubscribe(void *socket, const char *prefix);
 /* Sends one frame, or two; never blocks. E_AGAIN: the high-water mark, or no peer; E_IO. */
 int socket_send(void *socket, const void *bytes, size_t len, bool more);
 
+/* Whether something was sent on it since the last call of sockets_sent_forget: sending takes note of what has come, so the
+ * socket's descriptor need not tell of that any more. */
+bool socket_sent_on(const void *socket);
+void sockets_sent_forget(void);
+
 /* One frame, as received. The bytes are valid until the next call on the same inbox. */
 struct inbox {
     void *frame; /* a zmq_msg_t */
