@@ -15,13 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/market_made.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/runtime/ledger.h"
 #include "services/exec/exec.h"
 #include "services/risk/risk.h"
 
-enum { SYMBOLS = 200, STARTS = 5 };
+enum { SYMBOLS = MADE_SYMBOLS, STARTS = 5 };
 
 struct life {
     struct config config;
@@ -39,17 +40,10 @@ struct life {
     uint64_t intents, trades, events, book_seq;
 };
 
-static const char *const venues[] = {"alfa", "beta"};
-
 static _Noreturn void fail(const char *words)
 {
     (void)fprintf(stderr, "bench_recovery: %s\n", words);
     exit(1);
-}
-
-static void symbol_of(int i, char out[32])
-{
-    (void)snprintf(out, 32, "C%03d-USDT", i);
 }
 
 /* ---- what the cores want done -------------------------------------------------------------------------- */
@@ -71,7 +65,7 @@ static int publish_risk(void *ctx, struct message *m)
     struct life *life = ctx;
     (void)ledger_publish(life->risk_ledger, m);
     if (m->env.type == MSG_ASSIGN)
-        message_copy(&life->assigned[atoi(m->assign.legs[0].symbol + 1)], m);
+        message_copy(&life->assigned[made_symbol_of(&m->assign)], m);
     if (m->env.type == MSG_DECISION && m->decision.verdict == VERDICT_ACCEPT) {
         message_copy(&life->decision, m);
         life->accepted = true;
@@ -144,79 +138,33 @@ static void show(struct life *life, const struct message *m)
     }
 }
 
-static void list_instrument(struct life *life, int symbol, const char *venue)
+static void list_instrument(struct life *life, int symbol, int venue)
 {
     struct message m;
-    message_init(&m, MSG_INST);
-    (void)text_set(m.env.stream, sizeof m.env.stream, "market");
-    m.env.epoch = 1;
-    symbol_of(symbol, m.inst.symbol);
-    (void)text_set(m.inst.venue, sizeof m.inst.venue, venue);
-    (void)snprintf(m.inst.base, sizeof m.inst.base, "C%03d", symbol);
-    (void)text_set(m.inst.quote, sizeof m.inst.quote, "USDT");
-    (void)text_set(m.inst.settle, sizeof m.inst.settle, "USDT");
-    m.inst.kind = KIND_SPOT;
-    m.inst.multiplier = (struct dec){1, 0};
-    m.inst.tick = (struct dec){1, -2};
-    m.inst.lot = (struct dec){1, -3};
+    made_instrument(&m, symbol, venue);
     show(life, &m);
 }
 
-static void quote(struct life *life, int symbol, const char *venue)
+static void quote(struct life *life, int symbol, int venue)
 {
     struct message m;
-    message_init(&m, MSG_BOOK);
-    (void)text_set(m.env.stream, sizeof m.env.stream, "market");
-    m.env.epoch = 1;
-    m.env.seq = ++life->book_seq;
-    symbol_of(symbol, m.book.symbol);
-    (void)text_set(m.book.venue, sizeof m.book.venue, venue);
-    m.book.state = BOOK_LIVE;
-    m.book.recv_time = life->now.market_ns;
-    m.book.recv_mono = life->now.mono_ns;
-    m.book.price_exp = -2;
-    m.book.n_bids = m.book.n_asks = 1;
-    m.book.bids[0] = (struct level){9999, 10};
-    m.book.asks[0] = (struct level){10001, 10};
+    made_book(&m, symbol, venue, ++life->book_seq, MADE_MIDDLE, 1, life->now);
     show(life, &m);
 }
 
 static void hello(struct life *life)
 {
     struct message m;
-    message_init(&m, MSG_HELLO);
-    (void)text_set(m.hello.worker, sizeof m.hello.worker, "strategy-1");
-    (void)text_set(m.hello.strategy, sizeof m.hello.strategy, "arb");
-    m.hello.incarnation = 11;
+    uint64_t upstream_epoch, upstream_pos;
+    made_hello(&m, "strategy-1", 11);
     risk_on_command(life->risk, &m, life->now, &life->out);
     run_risk(life);
-    struct message beat;
-    message_init(&beat, MSG_BEAT);
-    (void)text_set(beat.env.stream, sizeof beat.env.stream, "exec");
-    beat.env.epoch = exec_head(life->exec)->epoch;
-    beat.beat.alive = true;
-    beat.beat.head_pos = exec_head(life->exec)->pos;
-    exec_upstream(life->exec, &beat.beat.upstream_epoch, &beat.beat.upstream_pos);
-    risk_on_exec(life->risk, &beat, life->now, &life->out);
+    exec_upstream(life->exec, &upstream_epoch, &upstream_pos);
+    made_beat_of_exec(&m, exec_head(life->exec), upstream_epoch, upstream_pos);
+    risk_on_exec(life->risk, &m, life->now, &life->out);
     run_risk(life);
     risk_on_time(life->risk, life->now, &life->out);
     run_risk(life);
-}
-
-static struct intent_leg leg_of(const struct life *life, int symbol, const char *venue, enum side side)
-{
-    struct intent_leg leg = {.side = side,
-                             .price_exp = -2,
-                             .qty_exp = 0,
-                             .price = side == SIDE_BUY ? 10002 : 9998,
-                             .qty = 1,
-                             .book_price = side == SIDE_BUY ? 10001 : 9999,
-                             .book_epoch = 1,
-                             .book_time = life->now.market_ns,
-                             .book_mono = life->now.mono_ns};
-    symbol_of(symbol, leg.symbol);
-    (void)text_set(leg.venue, sizeof leg.venue, venue);
-    return leg;
 }
 
 /* ---- one basket ---------------------------------------------------------------------------------------- */
@@ -246,34 +194,10 @@ static void answer_orders(struct life *life)
 static void trade(struct life *life, int symbol, bool entry)
 {
     struct message m;
-    const struct message *assigned = &life->assigned[symbol];
-    const struct ledger_head *head = risk_head(life->risk);
     for (int v = 0; v < 2; v++)
-        quote(life, symbol, venues[v]);
-    message_init(&m, MSG_INTENT);
-    m.env.trace.boot_id = 1;
-    struct intent *in = &m.intent;
-    (void)text_set(in->run, sizeof in->run, "bench");
-    (void)text_set(in->account, sizeof in->account, life->config.run.account);
-    (void)text_set(in->worker, sizeof in->worker, assigned->assign.worker);
-    (void)text_set(in->strategy, sizeof in->strategy, "arb");
-    (void)text_set(in->route, sizeof in->route, assigned->assign.route);
-    in->incarnation = assigned->assign.incarnation;
-    in->id = ++life->intents;
-    in->route_epoch = assigned->assign.route_epoch;
-    in->kind = entry ? INTENT_ENTER : INTENT_EXIT;
-    in->cause = entry ? EXIT_NONE : EXIT_REVERSAL;
-    in->state_epoch = head->epoch;
-    in->state_pos = head->pos;
-    in->decided_time = life->now.market_ns;
-    in->decided_mono = life->now.mono_ns;
-    in->deadline = life->now.market_ns + NS_PER_SEC;
-    in->tif = TIF_IOC;
-    in->policy = POLICY_COMPLETE;
-    in->slippage_bps = (struct dec){5, 0};
-    in->n_legs = 2;
-    in->legs[0] = leg_of(life, symbol, venues[0], entry ? SIDE_BUY : SIDE_SELL);
-    in->legs[1] = leg_of(life, symbol, venues[1], entry ? SIDE_SELL : SIDE_BUY);
+        quote(life, symbol, v);
+    made_intent(&m, &life->config, &life->assigned[symbol], risk_head(life->risk), ++life->intents, entry,
+                life->now);
     life->accepted = false;
     risk_on_command(life->risk, &m, life->now, &life->out);
     run_risk(life);
@@ -379,7 +303,7 @@ static void begin(struct life *life)
     run_exec(life);
     for (int i = 0; i < SYMBOLS; i++)
         for (int v = 0; v < 2; v++)
-            list_instrument(life, i, venues[v]);
+            list_instrument(life, i, v);
     for (int i = 0; i < 8; i++)
         hello(life);
 }
