@@ -1,6 +1,7 @@
 /* The market as a subscriber knows it. */
 #include "lib/market/view.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -309,6 +310,16 @@ static void settle_state(struct view *self, struct entry *e)
     q->reason = !e->book_said_live ? q->book.reason : late ? STALE_BEAT_LATE : STALE_NONE;
 }
 
+/* The levels that there are, not the room for more. */
+static void copy_book(struct book *to, const struct book *from)
+{
+    memcpy(to, from, offsetof(struct book, bids));
+    to->n_bids = from->n_bids;
+    to->n_asks = from->n_asks;
+    memcpy(to->bids, from->bids, from->n_bids * sizeof *from->bids);
+    memcpy(to->asks, from->asks, from->n_asks * sizeof *from->asks);
+}
+
 static int apply_book(struct view *self, const struct message *m, uint32_t publisher, struct now now)
 {
     const struct book *book = &m->book;
@@ -326,7 +337,7 @@ static int apply_book(struct view *self, const struct message *m, uint32_t publi
         return E_ABSENT;
     if (q->state == BOOK_LIVE && book->state == BOOK_STALE && m->env.trace.recv_mono != 0)
         histogram_record(&self->stale_delay, now.mono_ns - m->env.trace.recv_mono);
-    q->book = *book;
+    copy_book(&q->book, book);
     e->book_venue_seq = book->venue_seq;
     e->book_recv_time = book->recv_time;
     e->book_said_live = book->state == BOOK_LIVE;
