@@ -11,6 +11,8 @@
 #define QUIET_FIRST_NS  (250 * NS_PER_MS)
 #define QUIET_REPEAT_NS (5 * NS_PER_SEC)
 #define RESEND_NS       (100 * NS_PER_MS) /* least distance of two repetitions for new subscribers */
+#define ANSWER_NS       (2 * NS_PER_MS)   /* least distance of two looks for who waits for one */
+#define REPEAT_ALL_NS   (2 * NS_PER_SEC)  /* in which every topic may be repeated once for them, on average */
 
 static const char *const kinds[KIND_COUNT] = {"inst", "book", "bbo"};
 
@@ -27,7 +29,8 @@ struct feed *feed_new(const struct feed_options *options)
     self->names = table_new(options->instruments, KEY_MAX);
     self->channels = calloc(options->instruments, sizeof *self->channels);
     self->queue = calloc(options->instruments, sizeof *self->queue);
-    if (!self->names || !self->channels || !self->queue)
+    self->sorted = calloc((size_t)options->instruments * KIND_COUNT, sizeof *self->sorted);
+    if (!self->names || !self->channels || !self->queue || !self->sorted)
         feed_destroy(&self);
     return self;
 }
@@ -39,6 +42,7 @@ void feed_destroy(struct feed **self)
         table_destroy(&f->names);
         free(f->channels);
         free(f->queue);
+        free(f->sorted);
         free(f);
     }
     *self = NULL;
@@ -59,6 +63,40 @@ static struct venue_state_seen *venue_seen(struct feed *self, const char *name)
     return &self->venues[self->n_venues++];
 }
 
+static struct topic *topic_at(const struct feed *self, uint32_t place)
+{
+    uint32_t number = self->sorted[place];
+    return &self->channels[number / KIND_COUNT].topic[number % KIND_COUNT];
+}
+
+static int against(const struct topic *t, const char *prefix, size_t len)
+{
+    int order = memcmp(t->name, prefix, len < t->len ? len : t->len);
+    return order != 0 ? order : t->len < len ? -1 : 0;
+}
+
+/* Place of the first topic that is not before the prefix. */
+static uint32_t first_of(const struct feed *self, const char *prefix, size_t len)
+{
+    uint32_t low = 0, high = self->n_sorted;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (against(topic_at(self, middle), prefix, len) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void sort_in(struct feed *self, const struct channel *c, int kind)
+{
+    uint32_t place = first_of(self, c->topic[kind].name, c->topic[kind].len);
+    memmove(self->sorted + place + 1, self->sorted + place, (self->n_sorted - place) * sizeof *self->sorted);
+    self->sorted[place] = (uint32_t)(c - self->channels) * KIND_COUNT + (uint32_t)kind;
+    self->n_sorted++;
+}
+
 static struct channel *channel_of(struct feed *self, const char *venue, const struct venue_book *book)
 {
     char key[KEY_MAX];
@@ -74,8 +112,10 @@ static struct channel *channel_of(struct feed *self, const char *venue, const st
         return NULL;
     }
     struct channel *c = &self->channels[index];
-    for (int kind = 0; !c->book && kind < KIND_COUNT; kind++) /* it is new */
+    for (int kind = 0; !c->book && kind < KIND_COUNT; kind++) { /* it is new */
         c->topic[kind].len = topic_make(kinds[kind], book->inst.symbol, venue, c->topic[kind].name);
+        sort_in(self, c, kind);
+    }
     c->book = book;
     c->venue = seen;
     return c;
@@ -324,21 +364,38 @@ static void watch_silence(struct feed *self, struct channel *c, struct now now)
     queue(self, c);
 }
 
+/* All topics twice at once, and then all of them in REPEAT_ALL_NS: who subscribes again and again takes no more than that
+ * of the others' time. */
+static void make_room_for_repeats(struct feed *self, struct now now)
+{
+    int64_t room = 2 * REPEAT_ALL_NS;
+    self->repeats_ns += now.mono_ns - self->repeats_mono_ns;
+    self->repeats_mono_ns = now.mono_ns;
+    if (self->repeats_ns > room)
+        self->repeats_ns = room;
+}
+
+/* In turn, from where it came to last. */
 static void answer_wanted(struct feed *self, struct now now)
 {
-    for (uint32_t i = 0; self->n_wanted > 0 && i < table_count(self->names); i++)
-        for (int kind = 0; kind < KIND_COUNT; kind++) {
-            struct topic *t = &self->channels[i].topic[kind];
-            if (t->wanted && now.mono_ns - t->sent_mono_ns >= RESEND_NS) {
-                t->again = true;
-                queue(self, &self->channels[i]);
-            }
-        }
+    int64_t cost_ns = REPEAT_ALL_NS / (self->n_sorted ? self->n_sorted : 1);
+    make_room_for_repeats(self, now);
+    self->answered_mono_ns = now.mono_ns;
+    for (uint32_t i = 0; i < self->n_sorted && self->repeats_ns >= cost_ns; i++) {
+        uint32_t place = self->answer_next < self->n_sorted ? self->answer_next : 0;
+        struct topic *t = topic_at(self, place);
+        self->answer_next = place + 1;
+        if (!t->wanted || t->again || now.mono_ns - t->sent_mono_ns < RESEND_NS)
+            continue;
+        t->again = true;
+        self->repeats_ns -= cost_ns;
+        queue(self, &self->channels[self->sorted[place] / KIND_COUNT]);
+    }
 }
 
 void feed_on_time(struct feed *self, struct now now, struct outbox *out)
 {
-    if (self->n_wanted > 0)
+    if (self->n_wanted > 0 && now.mono_ns - self->answered_mono_ns >= ANSWER_NS)
         answer_wanted(self, now);
     if (now.mono_ns - self->beat_mono_ns < BEAT_NS)
         return;
@@ -361,13 +418,18 @@ int64_t feed_wait_ns(const struct feed *self, struct now now)
 
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now)
 {
-    for (uint32_t i = 0; i < table_count(self->names); i++)
-        for (int kind = 0; kind < KIND_COUNT; kind++) {
-            struct topic *t = &self->channels[i].topic[kind];
-            if (t->seq == 0 || t->wanted || len > t->len || memcmp(t->name, prefix, len) != 0)
-                continue;
-            t->wanted = true;
-            self->n_wanted++;
-        }
-    answer_wanted(self, now);
+    uint32_t wanted = self->n_wanted;
+    if (wanted == self->n_sorted)
+        return; /* everything is on its way already */
+    for (uint32_t place = first_of(self, prefix, len); place < self->n_sorted; place++) {
+        struct topic *t = topic_at(self, place);
+        if (t->len < len || memcmp(t->name, prefix, len) != 0)
+            break;
+        if (t->seq == 0 || t->wanted)
+            continue;
+        t->wanted = true;
+        self->n_wanted++;
+    }
+    if (self->n_wanted > wanted)
+        answer_wanted(self, now);
 }

@@ -54,7 +54,8 @@ void feed_on_time(struct feed *self, struct now now, struct outbox *out);
 int64_t feed_wait_ns(const struct feed *self, struct now now);
 
 /* Someone subscribed to a prefix: every topic's last message under it goes out again, each at most once per
- * 100 ms; bounded per call, the rest follows by feed_publish. */
+ * 100 ms; bounded per call, the rest follows by feed_publish. Who subscribes on and on gets, after the first two rounds,
+ * all topics in two seconds and no faster: each repetition goes to every subscriber. */
 void feed_on_subscription(struct feed *self, const char *prefix, size_t len, struct now now);
 
 void feed_status(const struct feed *self,

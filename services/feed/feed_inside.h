@@ -63,6 +63,12 @@ struct feed {
     uint32_t *queue; /* channels with something due, in order of their first touch */
     uint32_t n_queue;
     uint32_t n_wanted;
+    uint32_t *sorted; /* topics by name, each as channel * KIND_COUNT + kind: a prefix is a stretch of them */
+    uint32_t n_sorted;
+    uint32_t answer_next;     /* place in sorted: who wants something is answered in turn */
+    int64_t answered_mono_ns; /* when it was last looked through for that */
+    int64_t repeats_ns;       /* time's worth of repetitions that may be made, as of repeats_mono_ns */
+    int64_t repeats_mono_ns;
     struct venue_state_seen venues[VENUES_MAX];
     uint32_t n_venues;
     int64_t beat_mono_ns;

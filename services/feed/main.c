@@ -6,6 +6,9 @@
 #include "services/feed/live.h"
 #include "services/feed/publisher.h"
 
+#define HEAR_NS (5 * NS_PER_MS)
+#define LOOK_NS (20 * NS_PER_MS)
+
 /* Live, market time is the receive clock; played, it goes on when the recordings have ended, so that what is under way
  * comes to its end. */
 static struct now market_now(const struct publisher *p, struct now now)
@@ -38,10 +41,14 @@ static void on_time(struct service *s, struct now now)
 
 /* ---- others ------------------------------------------------------------------------------------------- */
 
+/* Who subscribes without end is heard no faster than this: he waits then, in his own socket, and not those who trade. */
 static int drain_subscriptions(void *ctx, struct now now, int bound)
 {
     struct publisher *p = ctx;
     int taken = 0;
+    if (now.mono_ns - p->heard_mono_ns < HEAR_NS)
+        return 0;
+    p->heard_mono_ns = now.mono_ns;
     now = market_now(p, now);
     while (taken < bound && inbox_take(&p->inbox, p->market) == OK) {
         const char *bytes = p->inbox.bytes;
@@ -50,7 +57,16 @@ static int drain_subscriptions(void *ctx, struct now now, int bound)
         inbox_skip(&p->inbox, p->market);
         taken++;
     }
+    if (taken > 0) /* there may be more, for which libzmq had no room */
+        loop_wake_in(p->s.loop, HEAR_NS);
     return taken;
+}
+
+/* Subscriptions wake nobody: in a quiet market they are looked for in the wake-up that this makes. */
+static void look_for_subscriptions(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
 }
 
 static void report_venues(void *ctx, struct now now)
@@ -136,7 +152,8 @@ int main(int argc, char **argv)
     s->on_status = on_status;
     s->on_page = on_page;
     p->market = service_socket(s, SOCKET_MARKET_PUB, "feed", "market");
-    (void)loop_source(s->loop, p->market, 0, true, drain_subscriptions, p);
+    (void)loop_source(s->loop, p->market, 0, false, drain_subscriptions, p);
+    (void)loop_timer(s->loop, LOOK_NS, look_for_subscriptions, p);
     (void)loop_timer(s->loop, NS_PER_SEC, report_venues, p);
     int code = service_run(s);
     market_close(p);

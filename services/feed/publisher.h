@@ -25,6 +25,7 @@ struct publisher {
     int64_t catch_up_ns; /* market time up to which a feed at full speed has nothing new to say */
     int64_t opened_mono_ns, ended_mono_ns, paced_mono_ns;
     uint64_t published, unsent;
+    int64_t heard_mono_ns; /* when subscriptions were last taken */
     struct now now; /* of the frame being played */
 };
 

@@ -178,6 +178,51 @@ START_TEST(a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_fl
 }
 END_TEST
 
+START_TEST(who_subscribes_on_and_on_has_everything_repeated_slowly)
+{
+    uint32_t books = 0;
+    quote("1", "2");
+    published(MSG_BOOK, NULL);
+    for (int i = 0; i < 200; i++) {
+        now.mono_ns += 50 * NS_PER_MS;
+        for (int again = 0; again < 10; again++)
+            feed_on_subscription(feed, "", 0, now);
+        feed_on_time(feed, now, &out);
+        books += published(MSG_BOOK, NULL);
+    }
+    /* In ten seconds: two rounds of three topics at once, and one every two seconds; this topic may have the others' turns. */
+    ck_assert_uint_ge(books, 7);
+    ck_assert_uint_le(books, 21);
+}
+END_TEST
+
+START_TEST(a_prefix_is_answered_with_all_its_topics_and_no_others)
+{
+    static const char *const symbols[] = {"B-A", "A-B", "AB-C", "A-BB", "A-A"};
+    enum { N = sizeof symbols / sizeof *symbols };
+    static const struct {
+        const char *prefix;
+        uint32_t books;
+    } asked[] = {{"book.A", 4},      {"book.A-B", 2}, {"book.A-B.", 1}, {"book.B-A.v", 1},
+                 {"book.B-A.vv", 0}, {"", N},         {"c", 0}};
+    struct venue_book books[N];
+    for (int i = 0; i < N; i++) {
+        books[i] = book;
+        memcpy(books[i].inst.symbol, symbols[i], strlen(symbols[i]) + 1);
+        feed_on_book(feed, "v", &books[i], now);
+    }
+    ck_assert_uint_eq(published(MSG_BOOK, NULL), N);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        now.mono_ns += 10 * NS_PER_SEC; /* quiet topics are repeated by time: not what is looked at */
+        feed_on_time(feed, now, &out);
+        published(MSG_BOOK, NULL);
+        now.mono_ns += 200 * NS_PER_MS;
+        feed_on_subscription(feed, asked[i].prefix, strlen(asked[i].prefix), now);
+        ck_assert_uint_eq(published(MSG_BOOK, NULL), asked[i].books);
+    }
+}
+END_TEST
+
 START_TEST(a_silent_book_is_stale_until_it_speaks_again)
 {
     struct message m;
@@ -354,6 +399,8 @@ int main(void)
     tcase_add_test(promises, however_quiet_the_market_is_the_feed_is_woken_for_its_next_beat);
     tcase_add_test(promises, a_topic_gone_quiet_repeats_its_last_message_under_the_same_seq);
     tcase_add_test(promises, a_subscriber_gets_the_last_message_of_its_topics_only_and_not_in_a_flood);
+    tcase_add_test(promises, who_subscribes_on_and_on_has_everything_repeated_slowly);
+    tcase_add_test(promises, a_prefix_is_answered_with_all_its_topics_and_no_others);
     tcase_add_test(promises, a_silent_book_is_stale_until_it_speaks_again);
     tcase_add_test(promises, a_beat_says_every_quarter_of_a_second_that_a_venue_is_alive);
     tcase_add_test(promises, time_spent_stale_is_counted_since_a_book_was_live_first);
