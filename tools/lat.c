@@ -203,7 +203,7 @@ static bool print(const struct lat_options *o, const struct waterfall *w)
 static int finish(const struct lat_options *o, const struct waterfall *w, bool printed)
 {
     if (!printed && !print(o, w))
-        return EXIT_FAILED;
+        return fail(EXIT_FAILED, "what was counted cannot be printed");
     if (o->svg && waterfall_write_svg(w, o->svg_path) != OK) {
         (void)fprintf(stderr, "sluice lat: --svg: %s: %s\n", o->svg_path, strerror(errno));
         return EXIT_FAILED;

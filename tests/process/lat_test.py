@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Where the time goes: live and from the database the same hops, and the database's own view agrees."""
 import json
+import sqlite3
 import xml.dom.minidom
 
 from harness import Run, check, check_equal, main, program
@@ -71,7 +72,12 @@ def live_and_recorded_tell_the_same_hops_and_the_view_agrees():
             for name in "tick_to_order", "tick_to_decision", "order_sent_to_fill":
                 check_equal(sum(spans.get(name, {"n": 0})["n"] for spans in groups.values()), all_spans[name]["n"],
                             f"{name} of each {by}")
+        with sqlite3.connect(run.dir / "sluice.db") as db:
+            db.execute("UPDATE decisions SET trace_boot_id = trace_boot_id + 1 WHERE pos = (SELECT MIN(pos) FROM decisions "
+                       "WHERE trace_recv_mono <> 0)")
+        check_equal(waterfall(run, "--from", run.dir)[0]["other_boot"], 1, "records of another boot")
         text = lat(run, "--from", run.dir).stdout
+        check("1 records have stamps of another boot" in text, text)
         check("process    strategy_in_to_out" in text and "transport  risk_out_to_exec_in" in text, text)
 
 
