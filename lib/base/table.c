@@ -32,11 +32,11 @@ uint64_t fnv1a(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
-/* Eight bytes at a time: keys are names of a few dozen bytes, and looked up with every message. */
-static uint64_t hash_of(const void *key, size_t len)
+uint64_t hash_words(uint64_t hash, const void *bytes, size_t len)
 {
-    const unsigned char *p = key;
-    uint64_t hash = FNV_OFFSET ^ len, word;
+    const unsigned char *p = bytes;
+    uint64_t word;
+    hash ^= len;
     for (; len >= sizeof word; p += sizeof word, len -= sizeof word) {
         memcpy(&word, p, sizeof word);
         hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
@@ -108,7 +108,7 @@ static uint32_t probe(const struct table *self, uint64_t hash, const void *key, 
 
 int table_find(const struct table *self, const void *key, size_t len)
 {
-    uint32_t slot = probe(self, hash_of(key, len), key, len);
+    uint32_t slot = probe(self, hash_words(FNV_OFFSET, key, len), key, len);
     return self->slots[slot] == 0 ? E_ABSENT : (int)(self->slots[slot] - 1);
 }
 
@@ -117,7 +117,7 @@ int table_intern(struct table *self, const void *key, size_t len)
     if (len > self->key_bytes) {
         return E_RANGE;
     }
-    uint64_t hash = hash_of(key, len);
+    uint64_t hash = hash_words(FNV_OFFSET, key, len);
     uint32_t slot = probe(self, hash, key, len);
     if (self->slots[slot] != 0) {
         return (int)(self->slots[slot] - 1);

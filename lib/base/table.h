@@ -1,6 +1,6 @@
 /* A hash table of fixed capacity from short byte strings to small indexes: names are interned once, and
  * everything after works on indexes. All memory is taken in table_new; entries are never removed. Open
- * addressing, FNV-1a. Indexes are 0, 1, 2, ... in order of insertion. */
+ * addressing. Indexes are 0, 1, 2, ... in order of insertion. */
 #ifndef SLUICE_BASE_TABLE_H
 #define SLUICE_BASE_TABLE_H
 
@@ -27,5 +27,8 @@ const char *table_key(const struct table *self, uint32_t index);
 /* FNV-1a, 64 bit; seed with FNV_OFFSET, or with the hash so far. */
 #define FNV_OFFSET 0xcbf29ce484222325u
 uint64_t fnv1a(uint64_t hash, const void *bytes, size_t len);
+
+/* Eight bytes at a time, for what is hashed with every message. Seeded as fnv1a; of the host's byte order. */
+uint64_t hash_words(uint64_t hash, const void *bytes, size_t len);
 
 #endif

@@ -32,7 +32,7 @@ void remembered_close(struct exec *self)
 
 static struct hand_order **bucket(const struct exec *self, const char *client_id)
 {
-    uint64_t hash = fnv1a(FNV_OFFSET, client_id, strlen(client_id));
+    uint64_t hash = hash_words(FNV_OFFSET, client_id, strlen(client_id));
     return &self->hashed[(hash ^ hash >> 32) % ORDER_HASHES];
 }
 

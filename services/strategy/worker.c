@@ -130,7 +130,7 @@ static uint64_t chain(uint64_t digest, const struct route_view *seen)
         const struct level *ask = book->n_asks ? &book->asks[0] : &none;
         int64_t best[5] = {bid->price, bid->qty, ask->price, ask->qty,
                            (int64_t)(uint8_t)book->price_exp << 8 | (uint8_t)book->qty_exp};
-        digest = fnv1a(digest, best, sizeof best);
+        digest = hash_words(digest, best, sizeof best);
     }
     return digest;
 }
