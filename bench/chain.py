@@ -198,7 +198,7 @@ def shape_of(options, rate):
             "forward": len(decisions) / len(ticks), "intent_bytes": statistics.mean(decisions),
             "decision_bytes": statistics.mean(decisions), "record_bytes": statistics.mean(size for _, size in records),
             "records_now": now, "records_later": max(0.0, len(records) / len(decisions) - now), "later_us": 2000,
-            "drain_ms": 5, **{f"cpu_{name}": cpu for name, cpu in processors.items()}}, orders
+            "drain_ms": dict(one.split("=", 1) for one in options.set).get("placement.market_drain_ms", 5), **{f"cpu_{name}": cpu for name, cpu in processors.items()}}, orders
 
 
 def bare_round(options, shape, seconds, **other):
@@ -250,7 +250,7 @@ def highest(at, low, high):
         middle = math.sqrt(low * high)
         try:
             fits = sustains(at(middle))
-        except Failed:
+        except Failed:  # so little got through that there is no p99
             fits = False
         low, high = (middle, high) if fits else (low, middle)
     return low
@@ -309,6 +309,9 @@ def arguments():
     for rate in options.rates.split(","):
         if rate != "max" and not (rate.isdigit() and int(rate) > 0):
             parser.error(f'--rates: "{rate}"; expected ticks a second, or max')
+    for one in options.set:
+        if "=" not in one:
+            parser.error(f'--set: "{one}"; expected KEY=VALUE, such as placement.mode=none')
     if options.pairs < 1 or options.seconds <= 0 or options.warm < 0 or not 1 <= options.symbols <= 500:
         parser.error("--pairs and --seconds: expected above 0; --symbols: 1 to 500")
     return options
@@ -323,7 +326,7 @@ def main():
                 told["max"] = highest_rates(options)
             else:
                 told["rates"].append(pairs_at(options, int(rate)))
-    except Failed as failure:
+    except (Failed, OSError) as failure:
         print(f"bench_chain: {failure}", file=sys.stderr)
         return 1
     if options.output:
