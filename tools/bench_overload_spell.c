@@ -234,9 +234,11 @@ static int64_t recovered_after_ns(const struct watching *w, int64_t end_ns, doub
 static double recovery_ms(const struct watching *w, double late_us)
 {
     int64_t every_ns = w->spell->every_ms * NS_PER_MS, worst_ns = 0;
+    if (w->spell->factor <= 1)
+        return 0;
     int64_t begin_ns = market_of(w, w->begin_mono_ns), end_ns = market_of(w, w->end_mono_ns);
     int64_t first_ns = begin_ns - begin_ns % every_ns + w->spell->burst_ms * NS_PER_MS;
-    for (int64_t at_ns = first_ns; at_ns < end_ns && w->spell->factor > 1; at_ns += every_ns) {
+    for (int64_t at_ns = first_ns; at_ns < end_ns; at_ns += every_ns) {
         int64_t ns = at_ns > begin_ns ? recovered_after_ns(w, at_ns, late_us) : 0;
         worst_ns = ns > worst_ns ? ns : worst_ns;
     }

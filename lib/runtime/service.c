@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum { EXIT_CODE_FAILED = 1, EXIT_CODE_USAGE = 2, EXIT_CODE_CONFIG = 3, IDENTITY
 /* A consumer says again that it is there, in case the feed has restarted. */
 #define PACE_REPEAT_NS (500 * NS_PER_MS)
 #define STOP_WAIT_NS   (5 * NS_PER_SEC)
+#define GIVE_BACK_NS   (30 * NS_PER_SEC)
 
 _Noreturn static void fail(const struct service *s, int code, const char *words)
 {
@@ -417,9 +419,19 @@ static void tail(void *ctx, struct now now)
     log_flush();
 }
 
+/* While one of us stands still the others keep what they have for it, and it what came meanwhile. The allocator would
+ * keep that memory for ever. */
+static void give_back(void *ctx, struct now now)
+{
+    (void)ctx;
+    (void)now;
+    (void)malloc_trim(0);
+}
+
 int service_run(struct service *s)
 {
     loop_tail(s->loop, tail, s);
+    (void)loop_timer(s->loop, GIVE_BACK_NS, give_back, NULL);
     service_serve(s);
     loop_run(s->loop);
     service_flush(s);
