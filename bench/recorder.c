@@ -25,7 +25,7 @@
 #define HELP                                                                                                 \
     " [--dir DIR] [--rows N] [--batch N] [postgres|sqlite]\n"                                                \
     "  --dir DIR    where a server and files are put up for as long as it takes (/var/tmp)\n"                \
-    "  --rows N     rows of a round of each (60000)\n"                                                       \
+    "  --rows N     rows of a round of each (100000)\n"                                                       \
     "  --batch N    rows of a transaction, recorder.batch_rows (its default)\n"                              \
     "A Postgres is started for it, or SLUICE_TEST_POSTGRES names one: a connection string.\n"
 
@@ -51,7 +51,7 @@ static struct {
 } * batches;
 static size_t n_batches;
 
-static size_t rows = 60000, batch_rows;
+static size_t rows = 100000, batch_rows;
 static const char *only = "", *directory = "/var/tmp";
 static char target[600];
 static struct measure *measure;
