@@ -316,8 +316,10 @@ static size_t take_arguments(char **argv)
         if (!*a)
             break;
     }
-    if (only && only != 64 && only != 256 && only != 1024)
-        (void)number("SIZE: expected 64, 256 or 1024;", "", 1);
+    if (only && only != 64 && only != 256 && only != 1024) {
+        (void)fprintf(stderr, "bench_journal: SIZE: expected 64, 256 or 1024, got %zu\n", only);
+        exit(2);
+    }
     return only;
 }
 

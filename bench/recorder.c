@@ -25,7 +25,7 @@
 #define HELP                                                                                                 \
     " [--dir DIR] [--rows N] [--batch N] [postgres|sqlite]\n"                                                \
     "  --dir DIR    where a server and files are put up for as long as it takes (/var/tmp)\n"                \
-    "  --rows N     rows of a round of each (100000)\n"                                                       \
+    "  --rows N     rows of a round of each (100000)\n"                                                      \
     "  --batch N    rows of a transaction, recorder.batch_rows (its default)\n"                              \
     "A Postgres is started for it, or SLUICE_TEST_POSTGRES names one: a connection string.\n"
 
@@ -422,8 +422,10 @@ static void take_arguments(char **a)
             batch_rows = number("--batch", *++a, 1, 100000);
         else if (strcmp(*a, "postgres") == 0 || strcmp(*a, "sqlite") == 0)
             only = *a;
-        else
-            (void)number("what is measured: postgres or sqlite, nothing = both;", *a, 1, 0);
+        else {
+            (void)fprintf(stderr, "bench_recorder: expected postgres, sqlite or a flag, got \"%s\"\n", *a);
+            exit(2);
+        }
     }
 }
 
