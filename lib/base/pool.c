@@ -62,8 +62,11 @@ void pool_destroy(struct pool **self)
 /* calloc would promise the room only, and the process grow for as long as it takes to fill. */
 void *room_new(size_t n, size_t item_bytes)
 {
-    char *room = calloc(n ? n : 1, item_bytes ? item_bytes : 1);
-    for (size_t at = 0; room && at < n * item_bytes; at += PAGE_BYTES)
+    size_t bytes;
+    if (__builtin_mul_overflow(n, item_bytes, &bytes))
+        return NULL;
+    char *room = calloc(1, bytes ? bytes : 1);
+    for (size_t at = 0; room && at < bytes; at += PAGE_BYTES)
         ((volatile char *)room)[at] = 0;
     return room;
 }
