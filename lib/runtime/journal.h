@@ -20,7 +20,7 @@
 struct journal;
 
 struct journal_options {
-    uint64_t segment_bytes; /* up to an eighth more with a thread that syncs, to begin another behind a sync */
+    uint64_t segment_bytes; /* up to an eighth more, so that another begins behind a sync */
     int64_t
         sync_every_ns; /* 0 = at every journal_write (always), -1 = never, else by a thread on this rhythm */
 };
