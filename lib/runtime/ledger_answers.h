@@ -62,7 +62,7 @@ struct answers {
 enum answers_heard {
     ANSWERS_NO_NEWS,
     ANSWERS_READER_AHEAD, /* the first to show that a reader holds more than was ever said here */
-    ANSWERS_UNBELIEVABLE  /* it says that of an epoch no owner can have come to: it is answered, and not believed */
+    ANSWERS_UNBELIEVABLE /* it says that of an epoch no owner can have come to: it is answered, and not believed */
 };
 
 /* A reader's request. */
