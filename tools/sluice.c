@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
     {"resume", verb_resume, "it accepts again; with a route's name: what was parked there is taken care of"},
     {"tap", verb_tap, "print live messages as JSON"},
     {"lat", verb_lat, "print where the time between tick and order goes, hop by hop, now or in a run of before"},
+    {"profile", verb_profile, "print where each process of the pipeline spends its time, by stage and by function"},
     {"books", verb_books, "print the best prices of a recording, book message by book message"},
     {"bench", verb_bench, "put a pipeline under load for long (soak), and say how it stands that"},
     {"emulate", verb_emulate, "play recordings to clients as the venue would, on a port of this host, with faults"},

@@ -21,6 +21,7 @@ int verb_emulate(int argc, char **argv);
 int verb_halt(int argc, char **argv);
 int verb_journal(int argc, char **argv);
 int verb_lat(int argc, char **argv);
+int verb_profile(int argc, char **argv);
 int verb_reduce(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_resume(int argc, char **argv);
