@@ -27,7 +27,7 @@ static const struct role roles[] = {
     [SOCKET_MARKET_PUB] =
         {.type = ZMQ_XPUB, .binds = true, .send_mark = 16384, .receive_mark = 16, .verbose = true},
     [SOCKET_MARKET_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 16384},
-    [SOCKET_LEDGER_PUB] = {.type = ZMQ_PUB, .binds = true, .send_mark = 65536},
+    [SOCKET_LEDGER_PUB] = {.type = ZMQ_PUB, .binds = true, .send_mark = 65536, .receive_mark = 16},
     [SOCKET_LEDGER_SUB] = {.type = ZMQ_SUB, .send_mark = 0, .receive_mark = 65536},
     [SOCKET_INTENT_PUSH] = {.type = ZMQ_PUSH, .send_mark = 1024, .immediate = true, .waits_for_peers = true},
     [SOCKET_INTENT_PULL] = {.type = ZMQ_PULL, .binds = true, .receive_mark = 4096},
