@@ -180,12 +180,15 @@ static bool take_frame(struct sample *s, char *line)
     unsigned long long address;
     if (sscanf(line, " %llx %n", &address, &name_at) != 1 || name_at == 0)
         return false;
-    char *object = strrchr(line, '(');
-    if (!object || object <= line + name_at || object[-1] != ' ')
+    char *object = NULL;
+    for (char *at = line + name_at; (at = strstr(at, " (")) != NULL; at += 2)
+        if (at[2] == '/' || at[2] == '[') /* a path, or the kernel; else it is the symbol's */
+            object = at;
+    if (!object)
         return false;
-    object[-1] = '\0';
-    object++;
-    object[strcspn(object, ")")] = '\0';
+    *object = '\0';
+    object += 2;
+    object[strcspn(object, ") ")] = '\0';
     const char *base = strrchr(object, '/');
     const char *name = line + name_at;
     if (s->n == STACK_DEPTH_MAX)
