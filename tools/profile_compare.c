@@ -83,6 +83,12 @@ static void put_json(FILE *json, bool first, const char *name, struct interval b
         a.middle - b.middle, a.high - b.low, beyond ? "true" : "false");
 }
 
+static bool repeated(const struct track *t)
+{
+    const uint32_t run = track_find(t, "run");
+    return run != UINT32_MAX && t->n_rows > 0 && track_at(t, t->n_rows - 1, run) > 1;
+}
+
 int profile_compare(const struct track *before, const struct track *after, FILE *out, FILE *json)
 {
     int beyond = 0, compared = 0;
@@ -92,6 +98,10 @@ int profile_compare(const struct track *before, const struct track *after, FILE 
             "\nBEFORE AND AFTER: medians of %zu and %zu slices, with intervals that hold them 95 times in "
             "100 within their runs\n",
             before->n_rows, after->n_rows);
+        if (!repeated(before) || !repeated(after))
+            (void)fprintf(
+                out, "  note: slices of one run resemble each other more than two runs do: a few figures of "
+                     "equal runs differ; --repeat tells\n");
         put_notes(before, after, out);
         (void)fprintf(out, "  %-34s %12s %25s %12s %25s %12s\n", "", "before", "", "after", "", "change");
     }
