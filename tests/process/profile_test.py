@@ -93,6 +93,20 @@ def without_perf_it_says_so_and_draws_stages():
         xml.etree.ElementTree.parse(p.scratch / "out" / "flame.svg")
 
 
+def a_perf_that_is_not_permitted_is_quoted():
+    with Processes() as p:
+        (p.scratch / "odd").mkdir()
+        perf = p.scratch / "odd" / "perf"
+        perf.write_text("#!/bin/sh\necho 'No permission to enable cpu-clock event.' >&2\nexit 255\n")
+        perf.chmod(0o755)
+        done = profile(p, "--symbols", 5, "--seconds", 1, "--warm-up", 0, "--output", "out", "--json",
+                       env={"PATH": str(p.scratch / "odd")})
+        check_equal(done.returncode, 0, f"exit code: {done.stderr}")
+        found = json.loads(done.stdout)
+        check("No permission to enable cpu-clock event." in found["functions"]["words"], found["functions"]["words"])
+        check_equal(found["functions"]["sampled_s"], 0, "nothing was sampled")
+
+
 def write_slices(folder, seed, level, runs=1):
     rng = random.Random(seed)
     folder.mkdir()
@@ -151,5 +165,6 @@ def wrong_arguments_are_refused_by_name():
         check(done.returncode == 1 and "sim.odd" in done.stderr, f"a wrong setting is named: {done.stderr}")
 
 
-main(a_profile_adds_up_and_is_read_by_others, without_perf_it_says_so_and_draws_stages, change_is_told_from_noise,
+main(a_profile_adds_up_and_is_read_by_others, without_perf_it_says_so_and_draws_stages,
+     a_perf_that_is_not_permitted_is_quoted, change_is_told_from_noise,
      wrong_arguments_are_refused_by_name)
