@@ -53,7 +53,8 @@ SETTINGS = {  # the first is what the others are compared with
     "hot-on-one+all-wake": ONE + ["placement.all_wake=true"],
     "hot-on-one+drain-1": ONE + ["placement.drain_messages=1"],
     "hot-on-one+drain-16": ONE + ["placement.drain_messages=16"],
-    "hot-on-one+market-1-ms": ONE + ["placement.market_drain_ms=1"],
+    "market-5-ms": ["placement.market_drain_ms=5"],
+    "hot-on-one+market-5-ms": ONE + ["placement.market_drain_ms=5"],
     "hot-on-one+market-20-ms": ONE + ["placement.market_drain_ms=20"],
 }
 STAGE = re.compile(r"^\s+tick_to_order\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+(\d+)", re.M)

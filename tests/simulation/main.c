@@ -128,6 +128,7 @@ static void write_config(void)
     (void)fprintf(f, "paper:\n  latency_us: %d\n", (int)draw(20000));
     (void)fprintf(f, "recorder:\n  batch_rows: %d\n  batch_ms: %d\n", 1 + (int)draw(50), 5 + (int)draw(100));
     (void)fprintf(f, "journal:\n  sync: 20\n  segment_mb: 1\n  snapshot_every: 1000\n");
+    (void)fprintf(f, "placement:\n  market_drain_ms: 5\n"); /* a step every millisecond would be most of the play */
     (void)fprintf(f, "log:\n  level: debug\n");
     if (fclose(f) != 0)
         violated("config.yaml cannot be written");
