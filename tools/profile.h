@@ -12,7 +12,7 @@ enum { PROFILE_SLICES = 10, PROFILE_TOP = 30, PERF_HZ = 997, PROFILE_WORDS_MAX =
 struct profiled {
     char name[24];
     pid_t pid;
-    struct spent first, last, later; /* answers: at the span's begin, at the end of the last slice, the newest */
+    struct spent first, last, later; /* answers: at the span's begin, at the last slice's end, the newest */
     struct spent total;              /* over the span, or over all spans where it was repeated */
     int64_t rss_from, rss_to, rss_began; /* bytes: at the last span's begin and end, at the process' begin */
     int64_t supervisor_cpu_ns;
@@ -30,8 +30,8 @@ struct profile {
     struct spent whole;
     double measured_s;                                  /* of all spans */
     int64_t supervisor_cpu_ns;                          /* of `sluice run` itself */
-    int64_t encoded, decoded;                           /* calls while functions were sampled; -1 = not known */
-    double sampled_s;                                   /* so long were functions sampled; 0 = they were not */
+    int64_t encoded, decoded; /* calls while functions were sampled; -1 = not known */
+    double sampled_s;         /* so long were functions sampled; 0 = they were not */
     struct stacks stacks;                               /* of functions, or else of stages */
     char functions[PROFILE_WORDS_MAX];                  /* how they were sampled, or why not */
     char ended[LOAD_ERROR_MAX], lost[PROFILE_WORDS_MAX]; /* lost: what could not be measured; "" = nothing */
@@ -48,8 +48,8 @@ void profile_write_json(const struct profile *self, FILE *out);
 /* The file of a profile's slices, in its output directory. */
 #define PROFILE_SLICES_FILE "slices.csv"
 
-/* Slices of before and after side by side, with the noise of each, as text or as JSON; NULL: not so. Returns how many
- * figures changed beyond the noise. */
+/* Slices of before and after side by side, with the noise of each, as text or as JSON; NULL: not so.
+ * Returns how many figures changed beyond the noise. */
 int profile_compare(const struct track *before, const struct track *after, FILE *out, FILE *json);
 
 /* ---- functions, by perf ------------------------------------------------------------------------------- */
@@ -60,9 +60,11 @@ struct perf {
 };
 
 /* Attaches to the processes; E_ABSENT, E_IO with words in `words`. */
-int perf_start(struct perf *self, const char *output, const struct profile *of, char words[PROFILE_WORDS_MAX]);
+int perf_start(struct perf *self, const char *output, const struct profile *of,
+               char words[PROFILE_WORDS_MAX]);
 
 /* Detaches and reads what was sampled. words: how it went. */
-int perf_finish(struct perf *self, const struct profile *of, struct stacks *out, char words[PROFILE_WORDS_MAX]);
+int perf_finish(struct perf *self, const struct profile *of, struct stacks *out,
+                char words[PROFILE_WORDS_MAX]);
 
 #endif

@@ -7,8 +7,8 @@
 #include "lib/base/statistics.h"
 #include "tools/profile.h"
 
-/* Slices of one run resemble one another more than runs do: where there were several runs, the interval holds the median
- * of each of them too. false: no slice has the figure. */
+/* Slices of one run resemble one another more than runs do: where there were several runs, the interval
+ * holds the median of each of them too. false: no slice has the figure. */
 static bool interval_of(const struct track *t, const char *name, struct interval *out)
 {
     const uint32_t column = track_find(t, name), run = track_find(t, "run");

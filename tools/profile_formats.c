@@ -112,13 +112,16 @@ static int height_of(const struct stacks *self, double px_per_ns)
     return most;
 }
 
-/* A function keeps its color wherever it is found. */
-static int color_of(const char *name)
+/* A function keeps its color wherever it is found. Neither light nor dark: words of both kinds are read on
+ * them. */
+static const char *color_of(const char *name)
 {
+    static const char *const colors[] = {"#c0643c", "#a8742a", "#b86a5a", "#8a7a3a",
+                                         "#9a6f5a", "#c05a5a", "#7a8046", "#a86a80"};
     unsigned hash = 5381;
     for (; *name; name++)
         hash = hash * 33 + (unsigned char)*name;
-    return (int)(hash % 8);
+    return colors[hash % (sizeof colors / sizeof *colors)];
 }
 
 static void draw_node(const struct flame *f, int node, int depth, double x)
@@ -131,7 +134,7 @@ static void draw_node(const struct flame *f, int node, int depth, double x)
         return;
     (void)snprintf(tip, sizeof tip, "%s: %.3f ms, %.2f %%", name, (double)n->total_ns / 1e6,
                    100 * (double)n->total_ns / (double)f->total_ns);
-    svg_rect(f->out, x, y, width > 1 ? width - 0.5 : width, ROW - 1, svg_color(color_of(name)), tip);
+    svg_rect(f->out, x, y, width > 1 ? width - 0.5 : width, ROW - 1, color_of(name), tip);
     int fit = (int)(width / CHARACTER);
     if (fit >= 3) {
         (void)snprintf(words, sizeof words, "%.*s", fit, name);

@@ -1,10 +1,12 @@
-/* What a process says of its stages (VERB_STAGES, lib/runtime/probe.h), and the difference of two such answers. */
+/* What a process says of its stages (VERB_STAGES, lib/runtime/probe.h), and the difference of two such
+ * answers. */
 #ifndef SLUICE_TOOLS_PROFILE_SPENT_H
 #define SLUICE_TOOLS_PROFILE_SPENT_H
 
 #include "lib/runtime/probe.h"
 
-/* Counts since the process began, whose differences are taken; then levels, which are those of the later answer. */
+/* Counts since the process began, whose differences are taken; then levels, which are those of the later
+ * answer. */
 enum spent_figure {
     SPENT_WALL, /* ns */
     SPENT_CPU,  /* ns, all threads; then the main thread, the sockets' and all other threads */
@@ -39,8 +41,8 @@ const char *spent_figure_name(enum spent_figure figure);
 /* E_ABSENT: a figure that every answer has is not there; `missing` names it. */
 int spent_read(const struct reply *reply, struct spent *out, const char **missing);
 
-/* E_STATE: the later answer is not the later, or another process gave it. Stages are estimates from samples of all that was
- * before: the difference of two may be a little below 0. */
+/* E_STATE: the later answer is not the later, or another process gave it. Stages are estimates from
+ * samples of all that was before: the difference of two may be a little below 0. */
 int spent_since(const struct spent *later, const struct spent *earlier, struct spent *out);
 
 /* Counts and stages are added; of levels sizes are added, of the others the greater is kept. */

@@ -173,7 +173,8 @@ static bool begin(struct sample *s, char *line, const char *(*process_name)(cons
     return true;
 }
 
-/* "    ADDRESS SYMBOL (OBJECT)": a symbol may hold blanks and parentheses. What has no name is called by its object. */
+/* " ADDRESS SYMBOL (OBJECT)": a symbol may hold blanks and parentheses. What has no name is called by its
+ * object. */
 static bool take_frame(struct sample *s, char *line)
 {
     int name_at = 0;

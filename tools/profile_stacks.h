@@ -1,4 +1,5 @@
-/* Where samples found the processor: a tree of calls, read from what `perf script` prints, or put together from stages. */
+/* Where samples found the processor: a tree of calls, read from what `perf script` prints, or put together
+ * from stages. */
 #ifndef SLUICE_TOOLS_PROFILE_STACKS_H
 #define SLUICE_TOOLS_PROFILE_STACKS_H
 
@@ -30,8 +31,9 @@ struct stacks {
 /* Adds a stack, outermost first; the first `named` of them are no functions. */
 void stacks_add(struct stacks *self, const char *const *names, int n, int named, int64_t ns);
 
-/* Reads `perf script -F comm,pid,tid,ip,sym,dso`; each sample stands for sample_ns. process_name tells a pid's name; NULL:
- * not one of ours, and left out. Threads but the main one get a level of their own, by name. */
+/* Reads `perf script -F comm,pid,tid,ip,sym,dso`; each sample stands for sample_ns. process_name tells a
+ * pid's name; NULL: not one of ours, and left out. Threads but the main one get a level of their own, by
+ * name. */
 void stacks_read_perf(struct stacks *self, FILE *in, int64_t sample_ns,
                       const char *(*process_name)(const void *ctx, int pid), const void *ctx);
 
@@ -44,7 +46,7 @@ int stacks_top(const struct stacks *self, int *frames, int max);
 
 void stacks_close(struct stacks *self);
 
-/* https://www.speedscope.app/file-format-schema.json: a profile for each process. `exporter` names the writer. */
+/* https://www.speedscope.app/file-format-schema.json: a profile for each process. */
 void stacks_write_speedscope(const struct stacks *self, const char *title, FILE *out);
 
 /* A flame graph: width is time, a caller is below what it calls. */

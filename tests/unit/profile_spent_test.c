@@ -1,4 +1,4 @@
-/* What a process says of its stages is read whole or not at all, and differences add up to the time between. */
+/* What a process says of its stages is read whole or not at all; differences add up to the time between. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What perf prints becomes a tree whose times add up, whatever it prints; viewers are given the same times. */
+/* What perf prints becomes a tree whose times add up, whatever it is; viewers are given the same times. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
