@@ -12,7 +12,7 @@ struct market_capture {
     struct journal_reader *reader;
     struct decoder *decoder;
     struct drops drops;
-    struct message next, taken;
+    struct message room[2], *next; /* next is one of the two, what was taken the other */
     int64_t next_ns;
     uint64_t first_pos, pos, last_pos;
     char damage[JOURNAL_ERROR_MAX];
@@ -71,12 +71,12 @@ static void read_next(struct market_capture *self)
         self->pos = record.pos;
         if (!self->first_pos)
             self->first_pos = record.pos;
-        if (!codec_decode(self->decoder, record.payload, record.len, &self->next, &self->drops))
+        if (!codec_decode(self->decoder, record.payload, record.len, self->next, &self->drops))
             continue; /* of another build: counted in drops */
-        int64_t ns = receipt(&self->next);
+        int64_t ns = receipt(self->next);
         if (ns > self->next_ns)
             self->next_ns = ns;
-        restamp(&self->next, self->next_ns);
+        restamp(self->next, self->next_ns);
         return;
     }
     if (got != 0)
@@ -94,8 +94,8 @@ static int64_t first_price_ns(struct market_capture *self, const char *dir)
     if (journal_reader_open(dir, 0, &reader, error) != OK)
         return 0;
     while (first_ns == 0 && journal_reader_next(reader, &record) == 1) {
-        if (codec_decode(self->decoder, record.payload, record.len, &self->next, &self->drops))
-            first_ns = receipt(&self->next);
+        if (codec_decode(self->decoder, record.payload, record.len, self->next, &self->drops))
+            first_ns = receipt(self->next);
     }
     journal_reader_close(&reader);
     return first_ns;
@@ -129,6 +129,8 @@ int market_capture_open(const char *dir, struct market_capture **out, char *erro
     struct market_capture *self = calloc(1, sizeof *self);
     char words[JOURNAL_ERROR_MAX] = "out of memory";
     int status = self && (self->decoder = decoder_new()) ? OK : E_FULL;
+    if (self)
+        self->next = &self->room[0];
     if (status == OK)
         status = journal_reader_open(dir, 0, &self->reader, words);
     if (status == OK) {
@@ -167,9 +169,10 @@ int64_t market_capture_next_ns(const struct market_capture *self)
 
 struct message *market_capture_take(struct market_capture *self)
 {
-    self->taken = self->next;
+    struct message *taken = self->next;
+    self->next = taken == &self->room[0] ? &self->room[1] : &self->room[0];
     read_next(self);
-    return &self->taken;
+    return taken;
 }
 
 const char *market_capture_damage(const struct market_capture *self)
