@@ -21,6 +21,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import secrets
 import sqlite3
 import statistics
@@ -132,6 +133,10 @@ class Real:
         return {service.split("-")[0]: next(iter(cpus)) if len(cpus) == 1 and os.cpu_count() > 1 else -1
                 for service, cpus in allowed.items()}
 
+    def setting(self, name):
+        """A number of the run's configuration, which holds all of it."""
+        return int(re.search(rf"^\s+{name}: (\d+)", (self.dir / "config.yaml").read_text(), re.M).group(1))
+
     def tick_to_order_ns(self, since_ns):
         if self.process.wait(self.seconds + 60) != 0:
             self.fail(f"the pipeline ended with {self.process.returncode}")
@@ -184,7 +189,7 @@ def shape_of(options, rate):
         real.wait_until_playing()
         time.sleep(options.warm)
         heard, took = listen(real, 3)
-        processors = real.processors()
+        processors, drain_ms = real.processors(), real.setting("market_drain_ms")
         real.process.terminate()
         real.process.wait(30)
     ticks = [size for kind, size in heard["feed.market"] if kind in ("book", "bbo")]
@@ -198,7 +203,7 @@ def shape_of(options, rate):
             "forward": len(decisions) / len(ticks), "intent_bytes": statistics.mean(decisions),
             "decision_bytes": statistics.mean(decisions), "record_bytes": statistics.mean(size for _, size in records),
             "records_now": now, "records_later": max(0.0, len(records) / len(decisions) - now), "later_us": 2000,
-            "drain_ms": dict(one.split("=", 1) for one in options.set).get("placement.market_drain_ms", 5), **{f"cpu_{name}": cpu for name, cpu in processors.items()}}, orders
+            "drain_ms": drain_ms, **{f"cpu_{name}": cpu for name, cpu in processors.items()}}, orders
 
 
 def bare_round(options, shape, seconds, **other):
