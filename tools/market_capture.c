@@ -1,6 +1,7 @@
 #include "tools/market_capture.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@ struct market_capture {
     struct drops drops;
     struct message room[2], *next; /* next is one of the two, what was taken the other */
     int64_t next_ns;
-    uint64_t first_pos, pos, last_pos;
+    char dir[PATH_MAX];
+    uint64_t first_pos, pos, last_pos; /* last_pos: 0 until somebody asks how far it is */
     char damage[JOURNAL_ERROR_MAX];
 };
 
@@ -134,8 +136,8 @@ int market_capture_open(const char *dir, struct market_capture **out, char *erro
     if (status == OK)
         status = journal_reader_open(dir, 0, &self->reader, words);
     if (status == OK) {
+        (void)snprintf(self->dir, sizeof self->dir, "%s", dir);
         self->next_ns = first_price_ns(self, dir);
-        self->last_pos = last_pos(dir);
         read_next(self);
     }
     if (status == OK && self->next_ns == INT64_MAX) {
@@ -180,8 +182,10 @@ const char *market_capture_damage(const struct market_capture *self)
     return self->damage;
 }
 
-double market_capture_progress(const struct market_capture *self)
+double market_capture_progress(struct market_capture *self)
 {
+    if (!self->last_pos)
+        self->last_pos = last_pos(self->dir);
     uint64_t all = self->last_pos - self->first_pos;
     return all ? (double)(self->pos - self->first_pos) / (double)all : 1;
 }
