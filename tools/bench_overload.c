@@ -33,7 +33,7 @@ static const char usage[] =
     "                   from tick to order under 10 ms for 10 s. With --tap: of the run; default 1000\n"
     "  --seconds S      length of the steady overload; default 10\n"
     "  --factors LIST   how many times as many; default 1,2,5,10\n"
-    "  --tap LIST       slow, stopped, hostile\n"
+    "  --tap LIST       slow, stopped, hostile; busy listens to nothing, but takes as much of a processor\n"
     "  --pairs N        default 15\n"
     "  --span-ms MS     length of a span; default 5000\n"
     "  --set KEY=VALUE  a setting of the runs; may be repeated\n"
@@ -354,7 +354,8 @@ static bool known_taps(char *text)
             kind++;
         if (kind == TAP_KINDS) {
             (void)fprintf(stderr,
-                          "sluice: bench overload: --tap: \"%s\"; expected slow, stopped or hostile\n", one);
+                          "sluice: bench overload: --tap: \"%s\"; expected slow, stopped, hostile or busy\n",
+                          one);
             return false;
         }
     }

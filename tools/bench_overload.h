@@ -50,8 +50,8 @@ int spell_start(const struct spell *spell, struct load *load, char error[LOAD_ER
 /* E_* with words in error: it could not be run. */
 int spell_run(const struct spell *spell, struct spell_result *out, char error[LOAD_ERROR_MAX]);
 
-/* Who listens without wanting to know. */
-enum tap_kind { TAP_SLOW, TAP_STOPPED, TAP_HOSTILE, TAP_KINDS };
+/* Who listens without wanting to know; and who does not listen at all, but takes as much of a processor. */
+enum tap_kind { TAP_SLOW, TAP_STOPPED, TAP_HOSTILE, TAP_BUSY, TAP_KINDS };
 const char *tap_name(enum tap_kind kind);
 
 struct tap_result {
