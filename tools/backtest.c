@@ -324,8 +324,10 @@ static bool over(const struct backtest *b, int64_t next_ns)
 
 static void show_progress(struct backtest *b, bool terminal)
 {
+    if (!terminal)
+        return;
     int64_t mono_ns = clock_mono_ns();
-    if (!terminal || mono_ns - b->shown_mono_ns < PROGRESS_NS)
+    if (mono_ns - b->shown_mono_ns < PROGRESS_NS)
         return;
     b->shown_mono_ns = mono_ns;
     double seconds = (double)(mono_ns - b->started_mono_ns) / (double)NS_PER_SEC;
