@@ -20,6 +20,6 @@ int64_t market_capture_next_ns(const struct market_capture *self);
 struct message *market_capture_take(struct market_capture *self);
 
 const char *market_capture_damage(const struct market_capture *self); /* "" when it was read to its end */
-double market_capture_progress(struct market_capture *self); /* 0 to 1; at first it reads the newest segment */
+double market_capture_progress(struct market_capture *self); /* 0 to 1; the first reads a segment */
 
 #endif
