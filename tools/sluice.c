@@ -23,7 +23,7 @@ static const struct verb verbs[] = {
     {"lat", verb_lat, "print where the time between tick and order goes, hop by hop, now or in a run of before"},
     {"profile", verb_profile, "print where each process of the pipeline spends its time, by stage and by function"},
     {"books", verb_books, "print the best prices of a recording, book message by book message"},
-    {"bench", verb_bench, "put a pipeline under load for long (soak), and say how it stands that"},
+    {"bench", verb_bench, "put a pipeline under load, for long (soak) or too much (overload), and say how it stands that"},
     {"emulate", verb_emulate, "play recordings to clients as the venue would, on a port of this host, with faults"},
     {"journal", verb_journal, "list, print, check and compare the ledgers' files"},
     {"show-config", verb_show_config, "print every setting with its meaning and the value it would have"},
